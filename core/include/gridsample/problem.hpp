@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is to be computed: the core's mirror of a Plan. Everything the formula
+//   out[n, c, o] = sum over taps, prod over axes  w_k(t) * s * image[n, c, fold(i + k)]
+// leaves open, resolved to numbers; the arrays themselves come as views.
+#pragma once
+#include <cstdint>
+
+#include "table.gen.hpp"
+
+namespace gridsample {
+
+inline constexpr int max_axes = 3;
+// Positions saturate here (in pixels), so that a tap index always fits 32 bits; no axis may be longer.
+inline constexpr std::int64_t far_away = std::int64_t(1) << 30;
+
+enum class Ties : int { even, up };  // the pixel a one-tap kernel takes half-way between two
+
+enum class NotANumber : int {
+  minus_one,  // a NaN coordinate is read as -1 (torch's documented rule)
+  propagate,  // its sample is NaN
+  outside,    // its sample, and that of an infinite coordinate, is the outside (or fill) value
+};
+
+struct Axis {
+  table::BoundaryRow rule;
+  bool fold_coordinate;         // torch: the position is folded before the taps are chosen
+  int component;                // which entry of the last coordinate axis belongs to this memory axis
+  double offset, scale, shift;  // x = (g + offset) * scale + shift
+};
+
+struct Problem {
+  int axes;
+  table::KernelRow kernel;
+  Axis axis[max_axes];  // in memory order: the slowest axis first
+  double fill;          // what a hole reads
+  Ties ties;
+  NotANumber nan;
+  bool has_outside;
+  double outside;  // the sample of a point whose centre is outside, if has_outside
+};
+
+}  // namespace gridsample

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole C++ API: three verbs, the first backward pass, and the choice of instruction set.
+//
+//   image   (N or 1, C, *n)       1 to 3 spatial axes
+//   coords  (N or 1, *out, D)     float32 or float64, independent of the image's type
+//   values  (N, C, *out)          the image's type
+//
+// A batch of 1 on either side stands for all N. Results are written, not added. Every function checks that the views
+// fit each other before it touches memory and throws std::invalid_argument if not. Results have the same bits for any
+// number of threads, any batch and any place of a point in its row.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "gridsample/problem.hpp"
+#include "gridsample/view.hpp"
+
+namespace gridsample {
+
+// values = S(coords) image
+void pull(const Problem&, const View& image, const View& coords, const View& values, int threads);
+// image = S(coords)^T values
+void push(const Problem&, const View& values, const View& coords, const View& image, int threads);
+// jacobian (N, C, *out, D): the derivative of pull along each component of the coordinates, in their units
+void pull_grad(const Problem&, const View& image, const View& coords, const View& jacobian, int threads);
+// Both gradients of sum(grad * pull(image, coords)), each only if its view is given.
+void backward(const Problem&, const View& grad, const View& image, const View& coords, const View* grad_image,
+              const View* grad_coords, int threads);
+
+// Rows of the tables, by name; throws std::invalid_argument listing the names.
+table::KernelRow kernel_named(const std::string& name);
+table::BoundaryRow boundary_named(const std::string& name);
+
+// Instruction sets: compiled in and usable here (slowest first); the one in use; GRIDSAMPLE_TARGET forces one.
+std::vector<std::string> targets();
+std::string target();
+void set_target(const std::string& name);
+int hardware_threads();
+
+}  // namespace gridsample

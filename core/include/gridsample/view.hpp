@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// A view: where an array lies. The core owns no memory; it reads and writes through views only.
+// Strides are in bytes, of any sign and size (zero repeats an element), and data need not be aligned.
+#pragma once
+#include <cstdint>
+
+namespace gridsample {
+
+inline constexpr int max_rank = 16;
+
+enum class Scalar : int { f32, f64 };
+
+struct View {
+  char* data;
+  Scalar scalar;
+  int rank;
+  std::int64_t shape[max_rank];
+  std::int64_t stride[max_rank];
+};
+
+}  // namespace gridsample

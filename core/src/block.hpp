@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A block: everything the loops know about the points of one tile, as arrays over points. It is filled once per tile
+// and used for every channel. Rows of a tile are padded to whole vectors; padded points repeat their row's last point
+// and are never stored.
+#pragma once
+#include "job.hpp"
+#include "simd.hpp"
+
+namespace gridsample::GS_TARGET {
+
+enum class Where : unsigned char {
+  interior,  // every tap of every lane is a pixel: no masks, no folds
+  edge,      // some tap of some lane is not
+  outside,   // no tap of any lane is a pixel: answered without reading the image
+};
+
+// A point that is answered without sampling: with NaN, with the outside value (`Block::outside`), or with the fill.
+enum class Dead : unsigned char { no, nan, outside, fill };
+
+template <class T, int D, int K> struct Block {
+  static constexpr int capacity = tile_points(D, K);
+  static constexpr int vectors = capacity / lanes<T>;
+
+  // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below
+  int rows, cols, pitch, points;
+  int64_t batch, outer_coords, outer_values, outer_grad_coords;  // byte offsets of the tile's first point
+  bool any_dead;
+
+  alignas(64) double coordinate[D][capacity];  // C[D][capacity] of the coordinate type
+  alignas(64) int32_t index[D][capacity];      // first tap
+  alignas(64) T fraction[D][capacity];
+  alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position
+  alignas(64) T weight[D][K][capacity];
+  alignas(64) T derivative[D][K][capacity];
+  alignas(64) int64_t offset[capacity];         // of the first tap, if interior
+  alignas(64) int64_t tap_offset[D][K][capacity];  // of each folded tap along its axis, if edge
+  alignas(64) MaskLane<T> hole[D][K][capacity];         // -1 where that tap reads no pixel
+  Dead dead[capacity];
+  Where where[vectors];
+  T outside, fill;
+};
+
+}  // namespace gridsample::GS_TARGET

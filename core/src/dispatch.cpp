@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatch: the public verbs. Checks that views fit, resolves them to a Job, cuts the work into tasks, and runs the loop
+// of the target in use. The only place that decides between loops.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+#include "gridsample/sample.hpp"
+#include "job.hpp"
+#include "threads.hpp"
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace gridsample {
+
+// Every target CMakeLists.txt builds for this architecture, slowest first.
+#if defined(__x86_64__)
+#define GS_TARGETS(X) X(baseline) X(avx2) X(avx512)
+#else
+#define GS_TARGETS(X) X(baseline)
+#endif
+#define GS_DECLARE(name) namespace name { extern const Target target; }
+GS_TARGETS(GS_DECLARE)
+
+namespace {
+
+const Target* all_targets[] = {
+#define GS_ADDRESS(name) &name::target,
+    GS_TARGETS(GS_ADDRESS)};
+
+bool usable(const std::string& name) {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (name == "avx2") return avx2;
+  if (name == "avx512")
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+  return true;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const Target* find_target(const std::string& name) {
+  for (const Target* t : all_targets)
+    if (name == t->name && usable(name)) return t;
+  throw std::invalid_argument("instruction set: expected one of " + listed(targets()) + ", got '" + name +
+                              "'; choose one of those or unset GRIDSAMPLE_TARGET");
+}
+
+std::atomic<const Target*>& chosen() {
+  static std::atomic<const Target*> target = [] {
+    const char* forced = std::getenv("GRIDSAMPLE_TARGET");
+    return find_target(forced && *forced ? forced : targets().back());
+  }();
+  return target;
+}
+
+[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("gridsample engine: " + what); }
+
+void expect(bool holds, const char* what) {
+  if (!holds) refuse(what);
+}
+
+std::int64_t batch_of(std::int64_t a, std::int64_t b) {
+  expect(a == b || a == 1 || b == 1, "batches of image and coords must be equal or 1");
+  return a == 1 ? b : a;
+}
+
+PointArray point_array(const View& v, int first_point, int points, bool component) {
+  PointArray a{};
+  a.data = v.data;
+  a.batch = v.stride[0];
+  if (first_point == 2) a.channel = v.stride[1];
+  if (component) a.component = v.stride[v.rank - 1];
+  const auto at = [&](int i) { return v.stride[first_point + i]; };
+  for (int i = 0; i + 2 < points; ++i) a.outer[i] = at(i);
+  a.row = points >= 2 ? at(points - 2) : 0;
+  a.col = points >= 1 ? at(points - 1) : 0;
+  return a;
+}
+
+// Can all point axes be walked as one, in every array that is given?
+bool flat(const Job& job, const PointArray& a) {
+  if (!a.data) return true;
+  std::int64_t expected = a.col * job.cols;
+  if (job.rows > 1 && a.row != expected) return false;
+  expected *= job.rows;
+  for (int i = job.outer_rank - 1; i >= 0; --i) {
+    if (job.outer_shape[i] > 1 && a.outer[i] != expected) return false;
+    expected *= job.outer_shape[i];
+  }
+  return true;
+}
+
+// Tiles of 64 columns keep the reads of a rotated picture inside the first cache and the TLB; rows shorter than that are
+// taken whole, and as one long row if memory allows. Both orders visit points alike, so push has the same bits.
+void cut_tiles(Job& job, int taps) {
+  const std::int64_t capacity = tile_points(job.problem.axes, taps);
+  if (job.cols < 64 && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
+    for (int i = 0; i < job.outer_rank; ++i) job.cols *= job.outer_shape[i];
+    job.cols *= job.rows;
+    job.rows = 1;
+    job.outer_rank = 0;
+    job.tile_rows = 1;
+    job.tile_cols = capacity;
+  } else {
+    const std::int64_t wide = job.rows == 1 ? capacity : 64;
+    job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
+    const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
+    job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
+  }
+  job.row_tiles = (job.rows + job.tile_rows - 1) / job.tile_rows;
+  job.col_tiles = (job.cols + job.tile_cols - 1) / job.tile_cols;
+  job.tiles = job.row_tiles * job.col_tiles;
+  for (int i = 0; i < job.outer_rank; ++i) job.tiles *= job.outer_shape[i];
+}
+
+struct Arrays {
+  const View *image, *coords, *values, *grad_coords, *target;
+  bool jacobian;
+};
+
+Job make_job(const Problem& problem, const Arrays& arrays) {
+  const int axes = problem.axes;
+  expect(axes >= 1 && axes <= max_axes, "1 to 3 axes");
+  const int taps = problem.kernel.taps;
+  expect(taps == 1 || taps == 2 || taps == 4, "a kernel of 1, 2 or 4 taps");
+  expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "the kernel's degree");
+  const View &image = *(arrays.image ? arrays.image : arrays.target), &coords = *arrays.coords, &values = *arrays.values;
+  const int points = coords.rank - 2;
+  expect(image.rank == axes + 2, "an image of rank 2 + axes");
+  expect(points >= 0 && coords.shape[coords.rank - 1] == axes, "coords whose last axis has one entry per spatial axis");
+  expect(values.rank == points + 2 + arrays.jacobian, "values of rank 2 + the coords' point axes");
+  expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
+  expect(values.scalar == image.scalar, "image and values of one type");
+
+  Job job{};
+  job.problem = problem;
+  job.batch = batch_of(image.shape[0], coords.shape[0]);
+  job.channels = image.shape[1];
+  job.image_batches = image.shape[0];
+  job.coords_batches = coords.shape[0];
+  expect(values.shape[0] == job.batch && values.shape[1] == job.channels, "values of (batch, channels, *points)");
+  for (int i = 0; i < points; ++i) expect(values.shape[2 + i] == coords.shape[1 + i], "values shaped like the coords");
+  unsigned used = 0;
+  for (int d = 0; d < axes; ++d) {
+    const Axis& axis = problem.axis[d];
+    expect(axis.component >= 0 && axis.component < axes, "coordinate components inside 0 .. axes - 1");
+    expect(axis.rule.family != table::Family::periodic || (axis.rule.shift >= 0 && axis.rule.p1 >= 1), "the boundary");
+    used |= 1u << axis.component;
+    job.size[d] = image.shape[2 + d];
+    expect(job.size[d] >= 1 && job.size[d] <= far_away, "spatial axes of 1 to 2^30 pixels");
+  }
+  expect(used == (1u << axes) - 1, "each coordinate component once");
+
+  const auto same_shape = [&](const View& a, const View& b) {
+    return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
+  };
+  const View& strides = arrays.target ? *arrays.target : image;
+  expect(same_shape(strides, image), "an image gradient shaped like the image");
+  if (arrays.image) job.image = image.data;
+  if (arrays.target) job.target = strides.data;
+  job.image_batch = job.image_batches == 1 ? 0 : strides.stride[0];
+  job.image_channel = strides.stride[1];
+  std::int64_t extent = 0;
+  for (int d = 0; d < axes; ++d) {
+    job.image_stride[d] = strides.stride[2 + d];
+    extent += std::abs(job.image_stride[d]) * job.size[d];
+  }
+  job.short_offsets = extent < (std::int64_t(1) << 31);
+  job.unit_column = job.image_stride[axes - 1] == (image.scalar == Scalar::f32 ? 4 : 8);
+
+  job.outer_rank = std::max(points - 2, 0);
+  for (int i = 0; i < job.outer_rank; ++i) job.outer_shape[i] = coords.shape[1 + i];
+  job.rows = points >= 2 ? coords.shape[points - 1] : 1;
+  job.cols = points >= 1 ? coords.shape[points] : 1;
+  job.coords = point_array(coords, 1, points, true);
+  job.coords_f64 = coords.scalar == Scalar::f64;
+  job.values = point_array(values, 2, points, arrays.jacobian);
+  if (arrays.grad_coords) {
+    expect(same_shape(*arrays.grad_coords, coords), "a coords gradient shaped like the coords");
+    job.grad_coords = point_array(*arrays.grad_coords, 1, points, true);
+  }
+  cut_tiles(job, taps);
+  job.channel_blocks = job.bands = 1;
+  return job;
+}
+
+Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
+  const int taps = job.problem.kernel.taps;
+  return chosen().load()->loops[int(verb)][int(scalar)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
+}
+
+// Threads cost some microseconds to wake: a thread for every this many tap reads, measured on photographs.
+constexpr double reads_per_thread = 1 << 15;
+
+int worthwhile(const Job& job, int threads) {
+  double reads = double(job.batch) * double(job.channels) * double(job.rows) * double(job.cols);
+  for (int i = 0; i < job.outer_rank; ++i) reads *= double(job.outer_shape[i]);
+  for (int d = 0; d < job.problem.axes; ++d) reads *= job.problem.kernel.taps;
+  return int(std::clamp(reads / reads_per_thread, 1.0, double(std::max(threads, 1))));
+}
+
+bool empty(const Job& job) { return job.batch == 0 || job.channels == 0 || job.tiles == 0; }
+
+std::int64_t blocks_for(std::int64_t tasks, std::int64_t most, int threads) {
+  // a few tasks for each thread, so that none waits long for the last
+  const std::int64_t wanted = (4 * std::int64_t(threads) + tasks - 1) / std::max<std::int64_t>(tasks, 1);
+  return threads == 1 ? 1 : std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(most, 1));
+}
+
+void run_pull(Verb verb, const Problem& problem, const View& image, const View& coords, const View& out, int threads) {
+  Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad});
+  if (empty(job)) return;
+  threads = worthwhile(job, threads);
+  if (verb == Verb::pull) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
+  run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
+}
+
+void run_push(Job job, Scalar scalar, int threads) {
+  if (job.image_batches == 0 || job.channels == 0) return;
+  threads = worthwhile(job, threads);
+  if (job.image_batches < threads) {
+    job.channel_blocks = std::min<std::int64_t>(job.channels, blocks_for(job.image_batches, job.channels, threads));
+    const std::int64_t tasks = job.image_batches * job.channel_blocks;
+    if (tasks < threads) job.bands = std::clamp<std::int64_t>((threads + tasks - 1) / tasks, 1, job.size[0]);
+  }
+  run_tasks(job, loop_for(Verb::push, job, scalar), job.image_batches * job.channel_blocks * job.bands, threads);
+}
+
+}  // namespace
+
+void pull(const Problem& problem, const View& image, const View& coords, const View& values, int threads) {
+  run_pull(Verb::pull, problem, image, coords, values, threads);
+}
+
+void pull_grad(const Problem& problem, const View& image, const View& coords, const View& jacobian, int threads) {
+  run_pull(Verb::pull_grad, problem, image, coords, jacobian, threads);
+}
+
+void push(const Problem& problem, const View& values, const View& coords, const View& image, int threads) {
+  run_push(make_job(problem, {nullptr, &coords, &values, nullptr, &image, false}), image.scalar, threads);
+}
+
+void backward(const Problem& problem, const View& grad, const View& image, const View& coords, const View* grad_image,
+              const View* grad_coords, int threads) {
+  if (grad_image && grad_coords) {
+    // In one pass when each batch element is one task and both images are walked alike.
+    const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
+    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
+    const int useful = worthwhile(job, threads);
+    if (alike && !empty(job) && job.image_batches == job.coords_batches && job.batch >= useful)
+      return run_tasks(job, loop_for(Verb::both_gradients, job, image.scalar), job.batch, useful);
+  }
+  if (grad_image) push(problem, grad, coords, *grad_image, threads);
+  if (grad_coords) {
+    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
+    const bool nothing = job.batch == 0 || job.tiles == 0;  // no channels still means a gradient of zeros
+    if (!nothing)
+      run_tasks(job, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
+                worthwhile(job, threads));
+  }
+}
+
+table::KernelRow kernel_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const table::KernelRow& row : table::kernels) {
+    if (name == row.name) return row;
+    names.push_back(row.name);
+  }
+  throw std::invalid_argument("kernel: expected one of " + listed(names) + ", got '" + name + "'");
+}
+
+table::BoundaryRow boundary_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const table::BoundaryRow& row : table::boundaries) {
+    if (name == row.name) return row;
+    names.push_back(row.name);
+  }
+  throw std::invalid_argument("boundary: expected one of " + listed(names) + ", got '" + name + "'");
+}
+
+std::vector<std::string> targets() {
+  std::vector<std::string> names;
+  for (const Target* t : all_targets)
+    if (usable(t->name)) names.push_back(t->name);
+  return names;
+}
+
+std::string target() { return chosen().load()->name; }
+void set_target(const std::string& name) { chosen().store(find_target(name)); }
+
+int hardware_threads() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, int(std::thread::hardware_concurrency()));
+}
+
+}  // namespace gridsample

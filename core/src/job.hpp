@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A job: one call, resolved to pointers, byte strides and tiles. Made once by dispatch.cpp, read by the loops of every
+// target. Plain data only: nothing here may emit code, since each target compiles this header with its own flags.
+#pragma once
+#include <cstddef>
+
+#include "gridsample/problem.hpp"
+#include "gridsample/view.hpp"
+
+namespace gridsample {
+
+// Lanes are padded to this many, on every target, so that no loop has a scalar tail.
+inline constexpr int padding = 16;
+
+// Points of one tile: as many as keep the tile's indices and weights inside the first cache levels.
+constexpr int tile_points(int axes, int taps) { return axes * taps <= 4 ? 512 : axes * taps <= 8 ? 256 : 128; }
+
+// An array indexed by output points. Strides in bytes; `outer` are the point axes before the last two.
+struct PointArray {
+  char* data;
+  std::int64_t batch, channel, component;
+  std::int64_t outer[max_rank], row, col;
+};
+
+struct Job {
+  Problem problem;
+  std::int64_t size[max_axes];  // n of each axis
+  std::int64_t batch, channels;
+
+  char* image;  // read by pull, pull_grad and the grid gradient
+  std::int64_t image_batch, image_channel, image_stride[max_axes];
+  char* target;  // added to by push and the image gradient; its strides are the image's
+  bool short_offsets;  // every offset inside one channel fits 32 bits
+
+  PointArray coords, values, grad_coords;
+  bool coords_f64, unit_column, channels_last;
+  std::int64_t image_batches, coords_batches;  // N or 1
+
+  int outer_rank;
+  std::int64_t outer_shape[max_rank], rows, cols;
+  std::int64_t tile_rows, tile_cols, row_tiles, col_tiles, tiles;
+
+  // How the work is cut into tasks; never changes a bit of the result.
+  std::int64_t channel_blocks, bands;
+};
+
+enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients };
+inline constexpr int verb_count = 5;
+
+// One task of a job. `scratch` is scratch_bytes of memory of this thread's own, aligned to 64.
+using Loop = void (*)(const Job&, std::int64_t task, char* scratch);
+inline constexpr std::size_t scratch_bytes = 256 * 1024;
+
+struct Target {
+  const char* name;
+  Loop loops[verb_count][2][max_axes][3];  // [verb][scalar][axes - 1][taps 1, 2, 4]
+};
+
+}  // namespace gridsample

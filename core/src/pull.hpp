@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pull: values = S(coords) image, and its derivative along the coordinates (pull_grad), one tile per task.
+// Every output is computed by one task, with the same operations wherever it stands.
+#pragma once
+#include "fold.hpp"
+#include "locate.hpp"
+#include "reduce.hpp"
+#include "weights.hpp"
+
+namespace gridsample::GS_TARGET {
+
+// The first `count` lanes to an array with any stride.
+template <class T> GS_INLINE void store_lanes(char* to, int64_t stride, Vec<T> value, int count) {
+  if (stride == int64_t(sizeof(T)) && count == lanes<T>) return store(to, value);
+  alignas(64) T lane[lanes<T>];
+  store(lane, value);
+  for (int l = 0; l < count; ++l) poke<T>(to + l * stride, lane[l]);
+}
+template <class T> GS_INLINE Vec<T> load_lanes(const char* from, int64_t stride, int count) {
+  if (stride == int64_t(sizeof(T)) && count == lanes<T>) return load<Vec<T>>(from);
+  alignas(64) T lane[lanes<T>] = {};
+  for (int l = 0; l < count; ++l) lane[l] = peek<T>(from + l * stride);
+  return load<Vec<T>>(lane);
+}
+
+// Lanes that are answered without sampling: NaN, or the outside value.
+template <class T, int D, int K> GS_INLINE Vec<T> answer_dead(const Block<T, D, K>& block, int p, Vec<T> value) {
+  for (int l = 0; l < lanes<T>; ++l) {
+    if (block.dead[p + l] == Dead::nan) value[l] = T(__builtin_nan(""));
+    else if (block.dead[p + l] == Dead::outside) value[l] = block.outside;
+    else if (block.dead[p + l] == Dead::fill) value[l] = block.fill;
+  }
+  return value;
+}
+template <class T, int D, int K> GS_INLINE Vec<T> silence_dead(const Block<T, D, K>& block, int p, Vec<T> value) {
+  for (int l = 0; l < lanes<T>; ++l)
+    if (block.dead[p + l] != Dead::no) value[l] = 0;
+  return value;
+}
+
+// Calls visit(p, v, count, row, col) for each vector of the tile.
+template <class T, class B, class Visit> GS_INLINE void each_vector(const B& block, Visit visit) {
+  for (int r = 0; r < block.rows; ++r)
+    for (int c = 0; c < block.cols; c += lanes<T>) {
+      const int p = r * block.pitch + c, left = block.cols - c;
+      visit(p, p / lanes<T>, left < lanes<T> ? left : lanes<T>, r, c);
+    }
+}
+
+template <class T, int D, int K, bool UNIT>
+GS_INLINE Vec<T> value_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, int v) {
+  Vec<T> value;
+  if (block.where[v] == Where::interior) {
+    const Interior<T, D, K, UNIT> source{job, block, p};
+    value = value_from<0, T, D, K>(source, block, p, source.start(base));
+  } else if (block.where[v] == Where::outside) {
+    value = splat<T>(block.fill);
+  } else {
+    const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
+    value = value_from<0, T, D, K>(source, block, p, source.start(base));
+  }
+  return block.any_dead ? answer_dead<T, D, K>(block, p, value) : value;
+}
+
+template <class T, int D, int K, bool UNIT>
+void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, int64_t to) {
+  const char* image = job.image + block.batch * job.image_batch;
+  for (int64_t c = from; c < to; ++c) {
+    char* out = job.values.data + block.outer_values + c * job.values.channel;
+    const char* base = image + c * job.image_channel;
+    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
+      store_lanes<T>(out + row * job.values.row + col * job.values.col, job.values.col,
+                     value_at<T, D, K, UNIT>(job, block, base, p, v), count);
+    });
+  }
+}
+
+// Derivatives along every axis, in pixels. Nothing changes where every tap is a hole.
+template <class T, int D, int K, bool UNIT>
+GS_INLINE Jet<T, D> jet_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, int v) {
+  if (block.where[v] == Where::interior) {
+    const Interior<T, D, K, UNIT> source{job, block, p};
+    return jet_from<0, T, D, K>(source, block, p, source.start(base));
+  }
+  if (block.where[v] == Where::outside) return Jet<T, D>{};
+  const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
+  return jet_from<0, T, D, K>(source, block, p, source.start(base));
+}
+
+template <class T, int D, int K, bool UNIT>
+void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t from, int64_t to) {
+  const char* image = job.image + block.batch * job.image_batch;
+  for (int64_t c = from; c < to; ++c) {
+    char* out = job.values.data + block.outer_values + c * job.values.channel;
+    const char* base = image + c * job.image_channel;
+    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
+      const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, v);
+      for (int d = 0; d < D; ++d) {
+        const Axis& axis = job.problem.axis[d];
+        const Vec<T> folded = K == 1 ? Vec<T>{} : load<Vec<T>>(block.slope[d] + p);
+        Vec<T> slope = jet.along[d] * folded * splat<T>(T(axis.scale));
+        slope = folded == Vec<T>{} ? Vec<T>{} : slope;  // zero even beside an infinite pixel
+        if (block.any_dead) slope = silence_dead<T, D, K>(block, p, slope);
+        store_lanes<T>(out + row * job.values.row + col * job.values.col + axis.component * job.values.component,
+                       job.values.col, slope, count);
+      }
+    });
+  }
+}
+
+// One tile's points: located, weighed, folded.
+template <class T, int D, int K>
+GS_INLINE void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, bool gradient, Band band) {
+  locate<T, D, K>(job, batch, tile, block, gradient);
+  weigh<T, D, K>(job.problem, block, gradient);
+  fold<T, D, K>(job, block, band);
+}
+template <class T, int D, int K> GS_INLINE Block<T, D, K>& block_in(char* scratch) {
+  static_assert(sizeof(Block<T, D, K>) <= scratch_bytes);
+  return *reinterpret_cast<Block<T, D, K>*>(scratch);
+}
+
+template <class T, int D, int K> void pull_task(const Job& job, int64_t task, char* scratch) {
+  Block<T, D, K>& block = block_in<T, D, K>(scratch);
+  const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
+  const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
+  fill_block<T, D, K>(job, task / job.channel_blocks / job.tiles, tile, block, false, {0, job.size[0]});
+  if (job.unit_column) pull_channels<T, D, K, true>(job, block, from, to);
+  else pull_channels<T, D, K, false>(job, block, from, to);
+}
+
+template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, char* scratch) {
+  Block<T, D, K>& block = block_in<T, D, K>(scratch);
+  fill_block<T, D, K>(job, task / job.tiles, task % job.tiles, block, true, {0, job.size[0]});
+  if (job.unit_column) pull_grad_channels<T, D, K, true>(job, block, 0, job.channels);
+  else pull_grad_channels<T, D, K, false>(job, block, 0, job.channels);
+}
+
+}  // namespace gridsample::GS_TARGET

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Push: image = S(coords)^T values, and the backward pass, which pushes the output's gradient to the image and reduces
+// it over channels to the coordinates.
+// Determinism: a task of push owns some channels, or a band of the first axis, of one image, and adds to its pixels in
+// ascending order of points, and of taps within a point. So every pixel's sum has one order, however the work is cut.
+// The grid gradient of a point is summed by one task in ascending order of batch and channel.
+#pragma once
+#include "pull.hpp"
+
+namespace gridsample::GS_TARGET {
+
+// value times the product of weights, for each of the K^D taps, in memory order.
+template <int d, class T, int D, int K>
+GS_INLINE void spread(const Block<T, D, K>& block, int p, Vec<T> value, Vec<T>*& out) {
+  for (int k = 0; k < K; ++k) {
+    const Vec<T> part = value * load<Vec<T>>(block.weight[d][k] + p);
+    if constexpr (d == D - 1) *out++ = part;
+    else spread<d + 1, T, D, K>(block, p, part, out);
+  }
+}
+
+template <int d, class T, int D, int K> GS_INLINE void tap_steps(const Job& job, int64_t at, int64_t*& out) {
+  for (int k = 0; k < K; ++k) {
+    const int64_t next = at + k * job.image_stride[d];
+    if constexpr (d == D - 1) *out++ = next;
+    else tap_steps<d + 1, T, D, K>(job, next, out);
+  }
+}
+
+template <int d, class T, int D, int K>
+GS_INLINE void add_edge_lane(const Block<T, D, K>& block, int p, int lane, char* at, const T*& part) {
+  for (int k = 0; k < K; ++k) {
+    char* next = at + block.tap_offset[d][k][p + lane];
+    if (block.hole[d][k][p + lane]) {
+      int skipped = 1;
+      for (int e = d + 1; e < D; ++e) skipped *= K;
+      part += skipped * lanes<T>;
+    } else if constexpr (d == D - 1) {
+      poke<T>(next, peek<T>(next) + part[lane]);
+      part += lanes<T>;
+    } else {
+      add_edge_lane<d + 1, T, D, K>(block, p, lane, next, part);
+    }
+  }
+}
+
+constexpr int power(int base, int exponent) { return exponent == 0 ? 1 : base * power(base, exponent - 1); }
+
+// Adds one vector of values to one channel of the target.
+template <class T, int D, int K>
+GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, int p, int v, int count, Vec<T> value) {
+  constexpr int taps = power(K, D);
+  if (block.where[v] == Where::outside) return;
+  if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
+  Vec<T> parts[taps];
+  Vec<T>* out = parts;
+  spread<0, T, D, K>(block, p, value, out);
+  alignas(64) T part[taps * lanes<T>];
+  __builtin_memcpy(part, parts, sizeof part);
+  if (block.where[v] == Where::interior) {
+    int64_t step[taps], *end = step;
+    tap_steps<0, T, D, K>(job, 0, end);
+    for (int l = 0; l < count; ++l) {
+      char* first = base + block.offset[p + l];
+      for (int k = 0; k < taps; ++k) poke<T>(first + step[k], peek<T>(first + step[k]) + part[k * lanes<T> + l]);
+    }
+  } else {
+    for (int l = 0; l < count; ++l) {
+      const T* next = part;
+      if (block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(block, p, l, base, next);
+    }
+  }
+}
+
+template <class T, int D> void clear(const Job& job, char* base, Band band) {
+  int64_t size[3] = {1, 1, 1}, stride[3] = {0, 0, 0};
+  for (int d = 0; d < D; ++d) size[3 - D + d] = job.size[d], stride[3 - D + d] = job.image_stride[d];
+  size[3 - D] = band.high - band.low;
+  base += band.low * job.image_stride[0];
+  for (int64_t a = 0; a < size[0]; ++a)
+    for (int64_t b = 0; b < size[1]; ++b) {
+      char* row = base + a * stride[0] + b * stride[1];
+      if (stride[2] == int64_t(sizeof(T))) __builtin_memset(row, 0, std::size_t(size[2]) * sizeof(T));
+      else
+        for (int64_t c = 0; c < size[2]; ++c) poke<T>(row + c * stride[2], T(0));
+    }
+}
+
+// task = (image of the target, block of channels, band of the first axis)
+template <class T, int D, int K> void push_task(const Job& job, int64_t task, char* scratch) {
+  Block<T, D, K>& block = block_in<T, D, K>(scratch);
+  const int64_t b = task % job.bands, part = task / job.bands % job.channel_blocks;
+  const int64_t image = task / job.bands / job.channel_blocks;
+  const Band band{b * job.size[0] / job.bands, (b + 1) * job.size[0] / job.bands};
+  const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
+  char* target = job.target + image * job.image_batch;
+  for (int64_t c = from; c < to; ++c) clear<T, D>(job, target + c * job.image_channel, band);
+  const bool shared = job.image_batches == 1;
+  for (int64_t n = shared ? 0 : image; n < (shared ? job.batch : image + 1); ++n)
+    for (int64_t tile = 0; tile < job.tiles; ++tile) {
+      fill_block<T, D, K>(job, n, tile, block, false, band);
+      for (int64_t c = from; c < to; ++c) {
+        const char* values = job.values.data + block.outer_values + c * job.values.channel;
+        char* base = target + c * job.image_channel;
+        each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
+          if (block.where[v] == Where::outside) return;
+          const char* from_values = values + row * job.values.row + col * job.values.col;
+          scatter<T, D, K>(job, block, base, p, v, count, load_lanes<T>(from_values, job.values.col, count));
+        });
+      }
+    }
+}
+
+// The coordinates' gradient of one tile, summed over channels into sum[d]; with SCATTER the image's as well.
+template <class T, int D, int K, bool UNIT, bool SCATTER>
+void gradient_channels(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_points(D, K)]) {
+  const char* image = job.image + block.batch * job.image_batch;
+  for (int64_t c = 0; c < job.channels; ++c) {
+    const char* values = job.values.data + block.outer_values + c * job.values.channel;
+    const char* base = image + c * job.image_channel;
+    char* target = SCATTER ? job.target + block.batch * job.image_batch + c * job.image_channel : nullptr;
+    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
+      if (block.where[v] == Where::outside) return;
+      const char* from = values + row * job.values.row + col * job.values.col;
+      const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
+      if constexpr (K > 1) {
+        const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, v);
+        for (int d = 0; d < D; ++d)
+          store(sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(sum[d] + p)));
+      }
+      if constexpr (SCATTER) scatter<T, D, K>(job, block, target, p, v, count, grad);
+    });
+  }
+}
+
+template <class T, int D, int K>
+void store_gradient(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_points(D, K)]) {
+  each_vector<T>(block, [&](int p, int, int count, int row, int col) {
+    for (int d = 0; d < D; ++d) {
+      const Axis& axis = job.problem.axis[d];
+      Vec<T> grad = load<Vec<T>>(sum[d] + p) * splat<T>(T(axis.scale));
+      char* to = job.grad_coords.data + block.outer_grad_coords + row * job.grad_coords.row +
+                 col * job.grad_coords.col + axis.component * job.grad_coords.component;
+      if (job.coords_f64)
+        for (int l = 0; l < count; ++l) poke<double>(to + l * job.grad_coords.col, double(grad[l]));
+      else
+        for (int l = 0; l < count; ++l) poke<float>(to + l * job.grad_coords.col, float(grad[l]));
+    }
+  });
+}
+
+template <class T, int D, int K, bool SCATTER>
+void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, char* scratch) {
+  constexpr int capacity = tile_points(D, K);
+  Block<T, D, K>& block = block_in<T, D, K>(scratch);
+  alignas(64) T total[D][capacity] = {}, sum[D][capacity];
+  for (int64_t n = first; n < last; ++n) {
+    fill_block<T, D, K>(job, n, tile, block, true, {0, job.size[0]});
+    __builtin_memset(sum, 0, sizeof sum);
+    if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block, sum);
+    else gradient_channels<T, D, K, false, SCATTER>(job, block, sum);
+    for (int d = 0; d < D; ++d)
+      for (int p = 0; p < block.points; p += lanes<T>) {
+        Vec<T> part = load<Vec<T>>(sum[d] + p) * load<Vec<T>>(block.slope[d] + p);
+        // a point that reads nothing, or no point at all, has no derivative, whatever its gradient holds
+        part = load<Vec<T>>(block.slope[d] + p) == Vec<T>{} ? Vec<T>{} : part;
+        if (block.any_dead) part = silence_dead<T, D, K>(block, p, part);
+        store(total[d] + p, load<Vec<T>>(total[d] + p) + part);
+      }
+  }
+  store_gradient<T, D, K>(job, block, total);
+}
+
+// task = (batch of the coordinates, tile)
+template <class T, int D, int K> void grid_gradient_task(const Job& job, int64_t task, char* scratch) {
+  const int64_t n = task / job.tiles;
+  const bool shared = job.coords_batches == 1;
+  gradient_tile<T, D, K, false>(job, shared ? 0 : n, shared ? job.batch : n + 1, task % job.tiles, scratch);
+}
+
+// task = one batch element, both of whose sides are its own
+template <class T, int D, int K> void both_gradients_task(const Job& job, int64_t task, char* scratch) {
+  for (int64_t c = 0; c < job.channels; ++c)
+    clear<T, D>(job, job.target + task * job.image_batch + c * job.image_channel, {0, job.size[0]});
+  for (int64_t tile = 0; tile < job.tiles; ++tile) gradient_tile<T, D, K, true>(job, task, task + 1, tile, scratch);
+}
+
+}  // namespace gridsample::GS_TARGET

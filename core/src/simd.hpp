@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors: the operations the loops need, for the instruction set this file is compiled for.
+// Contract: GS_TARGET names the target's namespace and GS_BYTES its register width. Arithmetic, comparison and
+// `mask ? a : b` come from the compiler's vector extensions (GCC and Clang); what those lack stands here. The generic
+// versions are correct everywhere; an instruction set replaces only those it does better.
+// No header with inline functions is included: a copy compiled for a newer machine must not reach an older one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+#define GS_INLINE inline __attribute__((always_inline))
+
+namespace gridsample::GS_TARGET {
+
+using std::int32_t;
+using std::int64_t;
+
+template <class T> inline constexpr int lanes = GS_BYTES / int(sizeof(T));
+
+template <int bytes> struct IntegerOf { using type = int64_t; };
+template <> struct IntegerOf<4> { using type = int32_t; };
+template <class T> using MaskLane = typename IntegerOf<sizeof(T)>::type;  // one lane of a mask: 0 or -1
+
+template <class T> struct Vector {
+  typedef T type __attribute__((vector_size(GS_BYTES)));
+  typedef int32_t index __attribute__((vector_size(4 * lanes<T>)));
+  typedef uint32_t unsigned_index __attribute__((vector_size(4 * lanes<T>)));
+  typedef int64_t offset __attribute__((vector_size(8 * lanes<T>)));
+};
+template <class T> using Vec = typename Vector<T>::type;
+template <class T> using Index = typename Vector<T>::index;
+template <class T> using Offset = typename Vector<T>::offset;
+template <class T> using Mask = decltype(Vec<T>{} < Vec<T>{});
+
+template <class T> GS_INLINE T peek(const char* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+template <class T> GS_INLINE void poke(char* p, T value) { __builtin_memcpy(p, &value, sizeof value); }
+template <class V> GS_INLINE V load(const void* p) {
+  V value;
+  __builtin_memcpy(&value, p, sizeof value);
+  return value;
+}
+template <class V> GS_INLINE void store(void* p, V value) { __builtin_memcpy(p, &value, sizeof value); }
+
+// x - 0 keeps every x, negative zero and NaN included, so this is a plain broadcast.
+template <class T> GS_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
+
+template <class V> GS_INLINE V smaller(V a, V b) { return a < b ? a : b; }
+template <class V> GS_INLINE V larger(V a, V b) { return a > b ? a : b; }
+template <class T> GS_INLINE Vec<T> absolute(Vec<T> a) { return a < Vec<T>{} ? -a : a; }
+
+template <class M> GS_INLINE bool any_generic(M m) {
+  bool found = false;
+  for (unsigned l = 0; l < sizeof(m) / sizeof(m[0]); ++l) found |= m[l] != 0;
+  return found;
+}
+
+// a * b + c, in one rounding where the machine has it. Always this function, never a bare product and sum, so that
+// every path of one target rounds alike.
+template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c);
+// Round to the nearest integer, half to even; round down. For |x| up to 2^30.
+template <class T> GS_INLINE Vec<T> round_even(Vec<T> x);
+template <class T> GS_INLINE Vec<T> round_down(Vec<T> x);
+template <class M> GS_INLINE bool any(M m);
+
+template <class T> GS_INLINE Index<T> to_index(Vec<T> x) { return __builtin_convertvector(x, Index<T>); }
+template <class T> GS_INLINE Offset<T> widen(Index<T> i) { return __builtin_convertvector(i, Offset<T>); }
+
+// One element, and N adjacent elements, from each lane's own address base + offset[lane].
+template <class T> GS_INLINE Vec<T> gather_generic(const char* base, const int64_t* offset) {
+  Vec<T> out;
+  for (int l = 0; l < lanes<T>; ++l) out[l] = peek<T>(base + offset[l]);
+  return out;
+}
+template <class T> GS_INLINE Vec<T> gather(const char* base, const int64_t* offset) {
+  return gather_generic<T>(base, offset);
+}
+template <class T> GS_INLINE void gather_pair(const char* base, const int64_t* offset, Vec<T>* out) {
+  for (int k = 0; k < 2; ++k) out[k] = gather<T>(base + k * sizeof(T), offset);
+}
+template <class T> GS_INLINE void gather_four(const char* base, const int64_t* offset, Vec<T>* out) {
+  for (int k = 0; k < 4; ++k) out[k] = gather<T>(base + k * sizeof(T), offset);
+}
+
+// Rounding without an instruction for it: from 2^23 (2^52) on every value is whole; below, adding that bound and taking
+// it away leaves the nearest integer of |x|.
+template <class T> GS_INLINE Vec<T> round_even_generic(Vec<T> x) {
+  const Vec<T> bound = splat<T>(sizeof(T) == 4 ? T(1 << 23) : T(int64_t(1) << 52)), size = absolute<T>(x);
+  const Vec<T> rounded = (size + bound) - bound;
+  return size < bound ? (x < Vec<T>{} ? -rounded : rounded) : x;
+}
+template <class T> GS_INLINE Vec<T> round_down_generic(Vec<T> x) {
+  const Vec<T> r = round_even_generic<T>(x);
+  return r > x ? r - splat<T>(1) : r;
+}
+
+#if defined(__AVX512F__) && GS_BYTES == 64
+
+template <> GS_INLINE Vec<float> mul_add<float>(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+template <> GS_INLINE Vec<double> mul_add<double>(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
+template <> GS_INLINE Vec<float> round_even<float>(Vec<float> x) {
+  return (Vec<float>)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+template <> GS_INLINE Vec<double> round_even<double>(Vec<double> x) {
+  return (Vec<double>)_mm512_roundscale_pd((__m512d)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+template <> GS_INLINE Vec<float> round_down<float>(Vec<float> x) {
+  return (Vec<float>)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+template <> GS_INLINE Vec<double> round_down<double>(Vec<double> x) {
+  return (Vec<double>)_mm512_roundscale_pd((__m512d)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+template <class M> GS_INLINE bool any(M m) {
+  if constexpr (sizeof(M) == 64) return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
+  else return any_generic(m);
+}
+template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
+  return (Index<double>)_mm512_cvttpd_epi32((__m512d)x);
+}
+template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* offset) {
+  const __m256 low = _mm512_i64gather_ps(_mm512_loadu_si512(offset), base, 1);
+  const __m256 high = _mm512_i64gather_ps(_mm512_loadu_si512(offset + 8), base, 1);
+  return (Vec<float>)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* offset) {
+  return (Vec<double>)_mm512_i64gather_pd(_mm512_loadu_si512(offset), base, 1);
+}
+// Two floats are gathered as one double, which halves the gathers; the even and odd halves are then told apart.
+template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* offset, Vec<float>* out) {
+  const __m512 low = _mm512_castpd_ps(_mm512_i64gather_pd(_mm512_loadu_si512(offset), base, 1));
+  const __m512 high = _mm512_castpd_ps(_mm512_i64gather_pd(_mm512_loadu_si512(offset + 8), base, 1));
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  out[0] = (Vec<float>)_mm512_permutex2var_ps(low, even, high);
+  out[1] = (Vec<float>)_mm512_permutex2var_ps(low, odd, high);
+}
+
+#elif defined(__AVX2__) && GS_BYTES == 32
+
+template <> GS_INLINE Vec<float> mul_add<float>(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+template <> GS_INLINE Vec<double> mul_add<double>(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+}
+template <> GS_INLINE Vec<float> round_even<float>(Vec<float> x) {
+  return (Vec<float>)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+template <> GS_INLINE Vec<double> round_even<double>(Vec<double> x) {
+  return (Vec<double>)_mm256_round_pd((__m256d)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+template <> GS_INLINE Vec<float> round_down<float>(Vec<float> x) { return (Vec<float>)_mm256_floor_ps((__m256)x); }
+template <> GS_INLINE Vec<double> round_down<double>(Vec<double> x) { return (Vec<double>)_mm256_floor_pd((__m256d)x); }
+template <class M> GS_INLINE bool any(M m) {
+  if constexpr (sizeof(M) == 32) return !_mm256_testz_si256((__m256i)m, (__m256i)m);
+  else if constexpr (sizeof(M) == 16) return !_mm_testz_si128((__m128i)m, (__m128i)m);
+  else return any_generic(m);
+}
+template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
+  return (Index<double>)_mm256_cvttpd_epi32((__m256d)x);
+}
+// Plain loads, not AVX2's gather: on Zen 3 a gather of 8 costs about as much as the 8 loads and the inserts twice over.
+template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* o) {
+  const auto at = [=](int l) { return peek<float>(base + o[l]); };
+  return (Vec<float>)_mm256_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
+}
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* o) {
+  const auto at = [=](int l) { return peek<double>(base + o[l]); };
+  return (Vec<double>)_mm256_setr_pd(at(0), at(1), at(2), at(3));
+}
+// Each pair is one 64-bit load; lanes are loaded in the order that leaves them sorted after one shuffle per half.
+template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* o, Vec<float>* out) {
+  const auto two = [=](int first, int second) {
+    const __m128d low = _mm_load_sd((const double*)(base + o[first]));
+    return _mm_castpd_ps(_mm_loadh_pd(low, (const double*)(base + o[second])));
+  };
+  const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(0, 1)), two(4, 5), 1);
+  const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(2, 3)), two(6, 7), 1);
+  out[0] = (Vec<float>)_mm256_shuffle_ps(a, b, 0x88);
+  out[1] = (Vec<float>)_mm256_shuffle_ps(a, b, 0xDD);
+}
+template <> GS_INLINE void gather_pair<double>(const char* base, const int64_t* o, Vec<double>* out) {
+  const auto two = [=](int first, int second) {
+    const __m128d low = _mm_loadu_pd((const double*)(base + o[first]));
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(low), _mm_loadu_pd((const double*)(base + o[second])), 1);
+  };
+  const __m256d a = two(0, 2), b = two(1, 3);
+  out[0] = (Vec<double>)_mm256_unpacklo_pd(a, b);
+  out[1] = (Vec<double>)_mm256_unpackhi_pd(a, b);
+}
+// Four taps of one lane are one 128-bit load; a 4 x 4 transpose per half turns lanes into taps.
+template <> GS_INLINE void gather_four<float>(const char* base, const int64_t* o, Vec<float>* out) {
+  const auto two = [=](int first, int second) {
+    const __m128 low = _mm_loadu_ps((const float*)(base + o[first]));
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm_loadu_ps((const float*)(base + o[second])), 1);
+  };
+  const __m256 r0 = two(0, 4), r1 = two(1, 5), r2 = two(2, 6), r3 = two(3, 7);
+  const __m256 a = _mm256_unpacklo_ps(r0, r1), b = _mm256_unpackhi_ps(r0, r1);
+  const __m256 c = _mm256_unpacklo_ps(r2, r3), d = _mm256_unpackhi_ps(r2, r3);
+  out[0] = (Vec<float>)_mm256_shuffle_ps(a, c, 0x44);
+  out[1] = (Vec<float>)_mm256_shuffle_ps(a, c, 0xEE);
+  out[2] = (Vec<float>)_mm256_shuffle_ps(b, d, 0x44);
+  out[3] = (Vec<float>)_mm256_shuffle_ps(b, d, 0xEE);
+}
+
+#else  // the machine's baseline: SSE2, or NEON
+
+template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b + c; }
+template <class T> GS_INLINE Vec<T> round_even(Vec<T> x) { return round_even_generic<T>(x); }
+template <class T> GS_INLINE Vec<T> round_down(Vec<T> x) { return round_down_generic<T>(x); }
+template <class M> GS_INLINE bool any(M m) { return any_generic(m); }
+
+#endif
+
+}  // namespace gridsample::GS_TARGET

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threads.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace gridsample {
+namespace {
+
+struct Free {
+  void operator()(char* p) const { ::operator delete[](p, std::align_val_t(64)); }
+};
+
+// This thread's working memory, kept between calls: fresh pages would cost more than small calls themselves.
+char* scratch() {
+  thread_local std::unique_ptr<char[], Free> memory(
+      static_cast<char*>(::operator new[](scratch_bytes, std::align_val_t(64))));
+  return memory.get();
+}
+
+struct Work {
+  const Job* job;
+  Loop loop;
+  std::int64_t tasks;
+  std::atomic<std::int64_t> next{0};
+
+  void drain() {
+    char* memory = scratch();
+    for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) loop(*job, task, memory);
+  }
+};
+
+class Pool {
+ public:
+  // False if another call holds the pool.
+  bool run(Work& work, int helpers) {
+    std::unique_lock<std::mutex> one_at_a_time(owner_, std::try_to_lock);
+    if (!one_at_a_time.owns_lock()) return false;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      try {
+        while (int(threads_.size()) < helpers) threads_.emplace_back([this, me = int(threads_.size())] { serve(me); });
+      } catch (const std::system_error&) {
+        helpers = int(threads_.size());  // the system grants no more threads: work with those there are
+      }
+      work_ = &work;
+      helpers_ = helpers;
+      busy_ = helpers;
+      ++round_;
+    }
+    wake_.notify_all();
+    work.drain();
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+    work_ = nullptr;
+    return true;
+  }
+
+  ~Pool() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stop_ = true;
+      ++round_;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void serve(int me) {
+    std::uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return stop_ || (round_ != seen && me < helpers_ && work_); });
+      if (stop_) return;
+      seen = round_;
+      Work* work = work_;
+      lock.unlock();
+      work->drain();
+      lock.lock();
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  std::mutex owner_, mutex_;
+  std::condition_variable wake_, done_;
+  std::vector<std::thread> threads_;
+  Work* work_ = nullptr;
+  std::uint64_t round_ = 0;
+  int helpers_ = 0, busy_ = 0;
+  bool stop_ = false;
+};
+
+// Never destroyed: a thread may still be sampling while the process exits.
+std::atomic<Pool*> the_pool{nullptr};
+
+void forget_pool() { the_pool.store(nullptr); }  // in a forked child: the parent's threads are not here
+
+Pool& pool() {
+  static std::mutex making;
+  Pool* found = the_pool.load();
+  if (found) return *found;
+  std::lock_guard<std::mutex> lock(making);
+  if (!(found = the_pool.load())) {
+#if defined(__unix__) || defined(__APPLE__)
+    static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
+    (void)registered;
+#endif
+    the_pool.store(found = new Pool);
+  }
+  return *found;
+}
+
+}  // namespace
+
+void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
+  Work work{&job, loop, tasks};
+  const int helpers = int(std::int64_t(threads) < tasks ? threads : tasks) - 1;
+  if (helpers < 1 || !pool().run(work, helpers)) work.drain();
+}
+
+}  // namespace gridsample

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every weak symbol of a target's object must carry the target's name. The linker keeps one copy of each weak symbol: one
+# compiled with -mavx512f that is not told apart by its name could replace the baseline's, and stop older machines.
+#   cmake -DNM=nm -DTARGET=avx2 -DOBJECTS=a.o,b.o -P check_symbols.cmake
+cmake_minimum_required(VERSION 3.22)
+string(REPLACE "," ";" OBJECTS "${OBJECTS}")
+set(seen 0)
+set(strangers "")
+foreach(object IN LISTS OBJECTS)
+  execute_process(COMMAND "${NM}" -C "${object}" OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE ";" "," listing "${listing}")
+  string(REPLACE "\n" ";" lines "${listing}")
+  foreach(line IN LISTS lines)
+    # Only symbols defined here (they have an address); u, V and W are the weak kinds.
+    if(line MATCHES "^[0-9a-f]+ [uVW] (.*)$")
+      set(name "${CMAKE_MATCH_1}")
+      math(EXPR seen "${seen} + 1")
+      if(NOT name MATCHES "gridsample::${TARGET}::")
+        string(APPEND strangers "\n  ${name}")
+      endif()
+    endif()
+  endforeach()
+endforeach()
+if(strangers)
+  message(FATAL_ERROR "weak symbols outside gridsample::${TARGET}; move them into the target's namespace, or include no header that defines them:${strangers}")
+endif()
+if(seen EQUAL 0)
+  message(FATAL_ERROR "expected weak symbols in ${OBJECTS}, got none; is it the target's object, and is NM (${NM}) for its format?")
+endif()
+message(STATUS "${TARGET}: ${seen} weak symbols, all inside gridsample::${TARGET}")

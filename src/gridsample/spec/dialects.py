@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What other libraries call our kernels, boundaries and frames, and where the same name means something else.
+
+A row with ``ours=None`` is a setting that no row of our tables equals; ``note`` says why. The rows of torch, SciPy,
+JAX, OpenCV and ITK are tested against those libraries where they are installed; the rows of ONNX and Core ML follow
+their specifications and what converting torch programs to them gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting of one library, as spelled there, and what it is here."""
+
+    library: str
+    what: str  # "kernel", "boundary" or "frame"
+    theirs: str
+    ours: str | None
+    align_corners: bool | None = None  # the row holds only with this value
+    ties: str | None = None  # kernels of one tap: the pixel taken half-way between two; None when not documented
+    fold: str = "tap"  # "coordinate": the position is folded into the image before the taps are chosen
+    note: str = ""
+
+
+# The order of a coordinate's components, and the frame where a library has only one.
+ORDER = {
+    "torch": "xy",
+    "scipy": "ij",
+    "jax": "ij",
+    "opencv": "xy",
+    "itk": "xy",
+    "onnx": "xy",
+    "coreml": "xy",
+}
+
+
+def _rows(library: str, what: str, *rows: Row | tuple[str, str | None] | tuple[str, str | None, str]) -> list[Row]:
+    return [
+        row if isinstance(row, Row) else Row(library, what, row[0], row[1], note=row[2] if len(row) > 2 else "")
+        for row in rows
+    ]
+
+
+_FOLDED = "for bilinear and nearest; bicubic folds each tap"
+_SPLINE = "a B-spline whose coefficients are prefiltered"
+
+_TORCH = [
+    Row("torch", "kernel", "nearest", "nearest", ties="even"),
+    *_rows("torch", "kernel", ("bilinear", "linear", "also of volumes"), ("bicubic", "cubic")),
+    Row("torch", "boundary", "zeros", "zero"),
+    Row("torch", "boundary", "border", "clamp", fold="coordinate", note=_FOLDED),
+    Row("torch", "boundary", "reflection", "mirror", align_corners=True, fold="coordinate", note=_FOLDED),
+    Row("torch", "boundary", "reflection", "reflect", align_corners=False, fold="coordinate", note=_FOLDED),
+    Row("torch", "frame", "normalized", "corners", align_corners=True),
+    Row("torch", "frame", "normalized", "edges", align_corners=False),
+]
+
+_SCIPY = [
+    Row("scipy", "kernel", "0", "nearest", ties="up", note="outside the image ties fall as the folded position does"),
+    *_rows("scipy", "kernel", ("1", "linear"), *((str(order), None, _SPLINE) for order in range(2, 6))),
+    *_rows(
+        "scipy",
+        "boundary",
+        ("reflect", "reflect"),
+        ("grid-mirror", "reflect"),
+        ("constant", None, "does not blend: a point outside 0 … n-1 is cval, whatever its taps"),
+        ("grid-constant", "constant"),
+        ("nearest", "clamp"),
+        ("mirror", "mirror"),
+        ("grid-wrap", "wrap"),
+        ("wrap", None, "its period is n-1, so the first and the last pixel lie on each other"),
+    ),
+    Row("scipy", "frame", "index", "pixel"),
+]
+
+_JAX = [
+    Row("jax", "kernel", "0", "nearest", ties="up", note="ties round away from zero, so down where x is negative"),
+    *_rows("jax", "kernel", ("1", "linear")),
+    *_rows(
+        "jax",
+        "boundary",
+        ("constant", "constant", "blends tap by tap: SciPy's grid-constant"),
+        ("nearest", "clamp"),
+        ("wrap", "wrap", "SciPy's grid-wrap"),
+        ("mirror", "mirror"),
+        ("reflect", "reflect"),
+    ),
+    Row("jax", "frame", "index", "pixel"),
+]
+
+_QUANTIZED = "float64 images: positions are rounded to 1/32 pixel"
+_OPENCV = [
+    Row("opencv", "kernel", "INTER_NEAREST", "nearest", ties="even"),
+    *_rows(
+        "opencv",
+        "kernel",
+        ("INTER_LINEAR", "linear", _QUANTIZED),
+        ("INTER_CUBIC", "cubic", _QUANTIZED),
+        ("INTER_AREA", "linear", "remap has no area averaging and falls back to linear"),
+        ("INTER_LANCZOS4", None, "a windowed sinc of eight taps"),
+    ),
+    *_rows(
+        "opencv",
+        "boundary",
+        ("BORDER_CONSTANT", "constant"),
+        ("BORDER_REPLICATE", "clamp"),
+        ("BORDER_REFLECT", "reflect"),
+        ("BORDER_REFLECT_101", "mirror"),
+        ("BORDER_REFLECT101", "mirror"),
+        ("BORDER_DEFAULT", "mirror"),
+        ("BORDER_WRAP", "wrap"),
+        ("BORDER_TRANSPARENT", None, "leaves what the destination held"),
+    ),
+    Row("opencv", "frame", "map", "pixel"),
+]
+
+_ITK = [
+    Row("itk", "kernel", "NearestNeighborInterpolateImageFunction", "nearest", ties="up"),
+    *_rows(
+        "itk",
+        "kernel",
+        ("LinearInterpolateImageFunction", "linear"),
+        ("BSplineInterpolateImageFunction", None, _SPLINE),
+        ("WindowedSincInterpolateImageFunction", None, "a windowed sinc"),
+    ),
+    Row("itk", "boundary", "DefaultPixelValue", "clamp", note="with outside=value; x = n-1/2 counts as outside there"),
+    Row("itk", "boundary", "NearestNeighborExtrapolateImageFunction", None, note="a point outside reads one pixel"),
+    Row("itk", "frame", "ContinuousIndex", "pixel"),
+    Row("itk", "frame", "PhysicalPoint", None, note="needs the image's origin, spacing and direction"),
+]
+
+_LIKE_TORCH = "the specification does not say how ties fall; runtimes follow torch"
+_ONNX = [
+    Row("onnx", "kernel", "nearest", "nearest", ties="even", note=_LIKE_TORCH),
+    *_rows("onnx", "kernel", ("linear", "linear"), ("bilinear", "linear", "the name up to opset 19")),
+    *_rows("onnx", "kernel", ("cubic", "cubic"), ("bicubic", "cubic", "the name up to opset 19")),
+    *_rows("onnx", "boundary", ("zeros", "zero"), ("border", "clamp")),
+    Row("onnx", "boundary", "reflection", "mirror", align_corners=True),
+    Row("onnx", "boundary", "reflection", "reflect", align_corners=False),
+    Row("onnx", "frame", "normalized", "corners", align_corners=True),
+    Row("onnx", "frame", "normalized", "edges", align_corners=False),
+]
+
+_COREML = [
+    Row("coreml", "kernel", "nearest", "nearest", note="how ties fall is not documented"),
+    *_rows("coreml", "kernel", ("bilinear", "linear")),
+    *_rows("coreml", "boundary", ("constant", "constant"), ("border", "clamp")),
+    *_rows("coreml", "boundary", ("reflection", "mirror"), ("symmetric", "reflect")),
+    Row("coreml", "frame", "unnormalized", "pixel", note="ignores align_corners"),
+    Row("coreml", "frame", "normalized_minus_one_to_one", "corners", align_corners=True),
+    Row("coreml", "frame", "normalized_minus_one_to_one", "edges", align_corners=False),
+    Row("coreml", "frame", "normalized_zero_to_one", "unit", align_corners=False),
+    Row("coreml", "frame", "normalized_zero_to_one", None, align_corners=True, note="0 and 1 are pixel centres"),
+]
+
+DIALECTS: tuple[Row, ...] = (*_TORCH, *_SCIPY, *_JAX, *_OPENCV, *_ITK, *_ONNX, *_COREML)
+LIBRARIES: tuple[str, ...] = tuple(ORDER)
+
+
+def names(library: str, what: str) -> tuple[str, ...]:
+    """Every name that ``library`` has for a kernel, boundary or frame, in the table's order, without repeats."""
+    return tuple(dict.fromkeys(row.theirs for row in DIALECTS if (row.library, row.what) == (library, what)))
+
+
+def lookup(library: str, what: str, theirs: str, align_corners: bool | None = None) -> Row | None:
+    """The row of a name, or None if the library has no such name or the name needs ``align_corners`` to be given."""
+    for row in DIALECTS:
+        same = (row.library, row.what, row.theirs) == (library, what, theirs)
+        if same and (row.align_corners is None or row.align_corners == align_corners):
+            return row
+    return None
