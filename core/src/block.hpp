@@ -17,8 +17,15 @@ enum class Where : unsigned char {
 // A point that is answered without sampling: with NaN, with the outside value (`Block::outside`), or with the fill.
 enum class Dead : unsigned char { no, nan, outside, fill };
 
+// Neighbouring vectors of one row that are treated alike, so that the loop over them decides nothing.
+struct Run {
+  int point, row, col;  // the first point, in the arrays and in the tile
+  int vectors, last;    // how many vectors, and how many points the last one has
+  Where where;
+};
+
 template <class T, int D, int K> struct Block {
-  static constexpr int capacity = tile_points(D, K);
+  static constexpr int capacity = tile_points(D, K) + padding;  // more: arrays a power of two apart share cache ways
   static constexpr int vectors = capacity / lanes<T>;
 
   // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below
@@ -37,6 +44,8 @@ template <class T, int D, int K> struct Block {
   alignas(64) MaskLane<T> hole[D][K][capacity];         // -1 where that tap reads no pixel
   Dead dead[capacity];
   Where where[vectors];
+  Run runs[vectors];
+  int run_count;
   T outside, fill;
 };
 

@@ -14,51 +14,59 @@ template <class T, int D, int K> struct Folder {
   Block<T, D, K>& block;
   Band band;
 
-  // One axis of one edge vector: the periodic rules in double, where every index and product is exact.
-  void fold_axis(int d, int p) {
-    const table::BoundaryRow& rule = job.problem.axis[d].rule;
-    const bool folded = job.problem.axis[d].fold_coordinate;  // a position already folded needs no tap beyond the rim
-    const int64_t n = job.size[d], stride = job.image_stride[d];
-    const int64_t low = d == 0 ? band.low : 0, high = d == 0 ? band.high : n;
+  // A periodic rule, in double, where every index and product is exact; false for a hole.
+  static bool fold_periodic(const table::BoundaryRow& rule, int64_t n, int32_t& j, T& sign) {
     double period = double(rule.p1) * double(n) + double(rule.p0);
     if (period < 1) period = 1;
+    double rest = double(j) + rule.shift;
+    rest -= double(int64_t(rest / period)) * period;
+    if (rest < 0) rest += period;
+    const double direct = rest - rule.shift, mirrored = period - rule.c - rest;
+    const bool straight = direct >= 0 && direct < double(n);
+    sign = straight ? T(1) : T(rule.sign);
+    j = int32_t(straight ? direct : mirrored);
+    return straight || (mirrored >= 0 && mirrored < double(n));
+  }
+
+  // One axis of one edge vector: every tap's pixel and sign, or a hole.
+  GS_INLINE void fold_axis(int d, int p) {
+    const Axis& axis = job.problem.axis[d];
+    const int32_t n = int32_t(job.size[d]);
+    const int32_t low = d == 0 ? int32_t(band.low) : 0, high = d == 0 ? int32_t(band.high) : n;
+    // a position already folded needs no tap beyond the rim
+    const table::Family family = axis.fold_coordinate ? table::Family::hole : axis.rule.family;
     for (int k = 0; k < K; ++k) {
-      for (int l = 0; l < lanes<T>; ++l) {
-        int64_t j = int64_t(block.index[d][p + l]) + k;
-        bool hole = false;
-        T sign = 1;
-        if (j < 0 || j >= n) {
-          if (folded || rule.family == table::Family::hole) {
-            hole = true;
-          } else if (rule.family == table::Family::clamp) {
-            j = j < 0 ? 0 : n - 1;
-          } else {
-            double rest = double(j + rule.shift);
-            rest -= double(int64_t(rest / period)) * period;
-            if (rest < 0) rest += period;
-            const double direct = rest - rule.shift, mirrored = period - rule.c - rest;
-            if (direct >= 0 && direct < double(n)) {
-              j = int64_t(direct);
-            } else if (mirrored >= 0 && mirrored < double(n)) {
-              j = int64_t(mirrored);
-              sign = T(rule.sign);
-            } else {
-              hole = true;
-            }
-          }
-        }
-        hole = hole || j < low || j >= high;
-        block.hole[d][k][p + l] = hole ? -1 : 0;
-        block.tap_offset[d][k][p + l] = hole ? 0 : j * stride;
-        if (sign != 1) {
+      Index<T> j = load<Index<T>>(block.index[d] + p) + k;
+      Index<T> hole = (j < 0) | (j >= n);
+      if (family == table::Family::clamp) {
+        j = j < 0 ? Index<T>{} : j;
+        j = j >= n ? Index<T>{} + (n - 1) : j;
+        hole = Index<T>{};
+      } else if (family == table::Family::periodic && any(hole)) {
+        for (int l = 0; l < lanes<T>; ++l) {
+          if (!hole[l]) continue;
+          int32_t pixel = j[l];
+          T sign = 1;
+          if (fold_periodic(axis.rule, n, pixel, sign)) hole[l] = 0;
+          j[l] = pixel;
+          if (sign == 1) continue;
           block.weight[d][k][p + l] *= sign;
           block.derivative[d][k][p + l] *= sign;
         }
+      }
+      hole |= (j < low) | (j >= high);
+      j = hole ? Index<T>{} : j;
+      store(block.hole[d][k] + p, __builtin_convertvector(hole, Mask<T>));
+      if (job.short_offsets) {
+        store(block.tap_offset[d][k] + p, widen<T>(j * int32_t(job.image_stride[d])));
+      } else {
+        for (int l = 0; l < lanes<T>; ++l) block.tap_offset[d][k][p + l] = int64_t(j[l]) * job.image_stride[d];
       }
     }
   }
 
   // A point none of whose taps is a pixel is the fill itself, not the fill times weights that add up to almost one.
+  // (A fill of zero needs no such care.)
   void bury(int p, const Index<T>& beyond) {
     for (int l = 0; l < lanes<T>; ++l)
       if (beyond[l] && block.dead[p + l] == Dead::no) {
@@ -67,49 +75,80 @@ template <class T, int D, int K> struct Folder {
       }
   }
 
+  // Lanes all of whose taps are pixels of the band.
+  GS_INLINE Index<T> inside(int p, bool banded) const {
+    Index<T> found = ~Index<T>{};
+    for (int d = 0; d < D; ++d) {
+      const Index<T> i = load<Index<T>>(block.index[d] + p);
+      const int32_t low = d == 0 && banded ? int32_t(band.low) : 0;
+      const int32_t last = (d == 0 && banded ? int32_t(band.high) : int32_t(job.size[d])) - K;
+      found &= (i >= low) & (i <= last);
+    }
+    return found;
+  }
+
+  GS_INLINE void set_offsets(int p) {
+    if (job.short_offsets) {
+      typename Vector<T>::unsigned_index at{};
+      for (int d = 0; d < D; ++d)
+        at += (typename Vector<T>::unsigned_index)load<Index<T>>(block.index[d] + p) * uint32_t(job.image_stride[d]);
+      return store(block.offset + p, widen<T>((Index<T>)at));
+    }
+    for (int l = 0; l < lanes<T>; ++l) {
+      int64_t at = 0;
+      for (int d = 0; d < D; ++d) at += int64_t(block.index[d][p + l]) * job.image_stride[d];
+      block.offset[p + l] = at;
+    }
+  }
+
+  Where classify_rim(int p, bool banded) {
+    Index<T> beyond{}, elsewhere{};  // no tap is a pixel of the image; of the band
+    for (int d = 0; d < D; ++d) {
+      const Index<T> i = load<Index<T>>(block.index[d] + p);
+      if (job.problem.axis[d].rule.family == table::Family::hole) beyond |= (i <= -K) | (i >= int32_t(job.size[d]));
+    }
+    if (banded) {
+      const Index<T> i = load<Index<T>>(block.index[0] + p);
+      elsewhere = inside(p, false) & ((i <= int32_t(band.low) - K) | (i >= int32_t(band.high)));
+    }
+    if (!any(~(beyond | elsewhere))) return Where::outside;
+    for (int d = 0; d < D; ++d) fold_axis(d, p);
+    if (job.problem.fill != 0 && any(beyond)) bury(p, beyond);
+    return Where::edge;
+  }
+
   void classify() {
     const bool banded = band.low != 0 || band.high != job.size[0];
     for (int p = 0, v = 0; p < block.points; p += lanes<T>, ++v) {
-      Index<T> inside = ~Index<T>{}, beyond{}, elsewhere{};
-      typename Vector<T>::unsigned_index near{};
-      for (int d = 0; d < D; ++d) {
-        const Index<T> i = load<Index<T>>(block.index[d] + p);
-        const int32_t n = int32_t(job.size[d]), last = n - K;
-        inside &= (i >= 0) & (i <= last);
-        if (job.problem.axis[d].rule.family == table::Family::hole) beyond |= (i <= -K) | (i >= n);
-        near += (typename Vector<T>::unsigned_index)i * uint32_t(job.image_stride[d]);
-      }
-      if (banded) {
-        const Index<T> i = load<Index<T>>(block.index[0] + p);
-        const int32_t low = int32_t(band.low), high = int32_t(band.high);
-        const Index<T> held = (i >= low) & (i <= high - K);
-        elsewhere = inside & ((i <= low - K) | (i >= high));
-        inside &= held;
-      }
-      if (!any(~inside)) {
-        block.where[v] = Where::interior;
-        if (job.short_offsets) {
-          store(block.offset + p, widen<T>((Index<T>)near));
-        } else {
-          for (int l = 0; l < lanes<T>; ++l) {
-            int64_t at = 0;
-            for (int d = 0; d < D; ++d) at += int64_t(block.index[d][p + l]) * job.image_stride[d];
-            block.offset[p + l] = at;
-          }
-        }
-      } else if (!any(~(beyond | elsewhere))) {
-        block.where[v] = Where::outside;
+      if (any(~inside(p, banded))) {
+        block.where[v] = classify_rim(p, banded);
       } else {
-        block.where[v] = Where::edge;
-        for (int d = 0; d < D; ++d) fold_axis(d, p);
-        if (any(beyond)) bury(p, beyond);
+        block.where[v] = Where::interior;
+        set_offsets(p);
       }
     }
   }
 };
 
+template <class T, int D, int K> void list_runs(Block<T, D, K>& block) {
+  block.run_count = 0;
+  for (int row = 0; row < block.rows; ++row)
+    for (int col = 0; col < block.cols; col += lanes<T>) {
+      const int point = row * block.pitch + col, left = block.cols - col, count = left < lanes<T> ? left : lanes<T>;
+      const Where where = block.where[point / lanes<T>];
+      Run& before = block.runs[block.run_count - 1];
+      if (col > 0 && before.where == where) {
+        ++before.vectors;
+        before.last = count;
+      } else {
+        block.runs[block.run_count++] = {point, row, col, 1, count, where};
+      }
+    }
+}
+
 template <class T, int D, int K> void fold(const Job& job, Block<T, D, K>& block, Band band) {
   Folder<T, D, K>{job, block, band}.classify();
+  list_runs(block);
 }
 
 }  // namespace gridsample::GS_TARGET

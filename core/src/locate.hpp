@@ -21,18 +21,23 @@ GS_INLINE Fold fold_of(const Axis& axis, int64_t n) {
 template <class G, class C, int D>
 GS_INLINE void load_row(const char* row, int64_t col_stride, int64_t component_stride, int cols, int pitch,
                         C* (&out)[D]) {
-  if (component_stride == int64_t(sizeof(G)) && col_stride == int64_t(sizeof(G)) * D) {
-    for (int p = 0; p < cols; ++p)
-      for (int d = 0; d < D; ++d) out[d][p] = C(peek<G>(row + (p * D + d) * int64_t(sizeof(G))));
-  } else {
-    for (int d = 0; d < D; ++d)
-      for (int p = 0; p < cols; ++p) out[d][p] = C(peek<G>(row + p * col_stride + d * component_stride));
+  int done = 0;
+  if constexpr (sizeof(G) == sizeof(C)) {
+    if (component_stride == int64_t(sizeof(G)) && col_stride == int64_t(sizeof(G)) * D)
+      for (; done + lanes<C> <= cols; done += lanes<C>) {
+        Vec<C> packed[D];
+        for (int d = 0; d < D; ++d)
+          packed[d] = load<Vec<C>>(row + (done * D + d * lanes<C>) * int64_t(sizeof(C)));
+        store(out[0] + done, component<C, D, 0>(packed));
+        if constexpr (D > 1) store(out[1] + done, component<C, D, 1>(packed));
+        if constexpr (D > 2) store(out[2] + done, component<C, D, 2>(packed));
+      }
   }
-  for (int d = 0; d < D; ++d)
+  for (int d = 0; d < D; ++d) {
+    for (int p = done; p < cols; ++p) out[d][p] = C(peek<G>(row + p * col_stride + d * component_stride));
     for (int p = cols; p < pitch; ++p) out[d][p] = out[d][cols - 1];
+  }
 }
-
-template <class C, int D> struct Placed { Vec<C> x, slope; };
 
 // The folded position and the derivative of folding it: -1 or 1 by the number of reflections, 0 on and beyond the
 // outermost pixel centres (closed, as torch has it).

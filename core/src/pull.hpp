@@ -24,7 +24,8 @@ template <class T> GS_INLINE Vec<T> load_lanes(const char* from, int64_t stride,
 }
 
 // Lanes that are answered without sampling: NaN, or the outside value.
-template <class T, int D, int K> GS_INLINE Vec<T> answer_dead(const Block<T, D, K>& block, int p, Vec<T> value) {
+template <class T, int D, int K>
+__attribute__((noinline)) Vec<T> answer_dead(const Block<T, D, K>& block, int p, Vec<T> value) {
   for (int l = 0; l < lanes<T>; ++l) {
     if (block.dead[p + l] == Dead::nan) value[l] = T(__builtin_nan(""));
     else if (block.dead[p + l] == Dead::outside) value[l] = block.outside;
@@ -47,19 +48,19 @@ template <class T, class B, class Visit> GS_INLINE void each_vector(const B& blo
     }
 }
 
-template <class T, int D, int K, bool UNIT>
-GS_INLINE Vec<T> value_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, int v) {
-  Vec<T> value;
-  if (block.where[v] == Where::interior) {
-    const Interior<T, D, K, UNIT> source{job, block, p};
-    value = value_from<0, T, D, K>(source, block, p, source.start(base));
-  } else if (block.where[v] == Where::outside) {
-    value = splat<T>(block.fill);
-  } else {
-    const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
-    value = value_from<0, T, D, K>(source, block, p, source.start(base));
+// One row's run of vectors of one kind. Whole vectors to adjacent memory take the first loop, which decides nothing.
+template <class T, class B, class Value>
+GS_INLINE void pull_run(const PointArray& values, const B& block, const Run& run, char* to, Value value) {
+  int p = run.point, whole = 0;
+  if (values.col == int64_t(sizeof(T)) && !block.any_dead) {
+    whole = run.last == lanes<T> ? run.vectors : run.vectors - 1;
+    for (int v = 0; v < whole; ++v, p += lanes<T>, to += sizeof(Vec<T>)) store(to, value(p));
   }
-  return block.any_dead ? answer_dead<T, D, K>(block, p, value) : value;
+  for (int v = whole; v < run.vectors; ++v, p += lanes<T>, to += lanes<T> * values.col) {
+    const Vec<T> sample = value(p);
+    store_lanes<T>(to, values.col, block.any_dead ? answer_dead(block, p, sample) : sample,
+                   v == run.vectors - 1 ? run.last : lanes<T>);
+  }
 }
 
 template <class T, int D, int K, bool UNIT>
@@ -68,10 +69,23 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
   for (int64_t c = from; c < to; ++c) {
     char* out = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
-    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
-      store_lanes<T>(out + row * job.values.row + col * job.values.col, job.values.col,
-                     value_at<T, D, K, UNIT>(job, block, base, p, v), count);
-    });
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      char* start = out + run.row * job.values.row + run.col * job.values.col;
+      if (run.where == Where::interior) {
+        pull_run<T>(job.values, block, run, start, [&](int p) {
+          const Interior<T, D, K, UNIT> source{job, block, p};
+          return value_from<0, T, D, K>(source, block, p, source.start(base));
+        });
+      } else if (run.where == Where::edge) {
+        pull_run<T>(job.values, block, run, start, [&](int p) {
+          const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
+          return value_from<0, T, D, K>(source, block, p, source.start(base));
+        });
+      } else {
+        pull_run<T>(job.values, block, run, start, [&](int) { return splat<T>(block.fill); });
+      }
+    }
   }
 }
 

@@ -9,6 +9,7 @@ namespace gridsample::GS_TARGET {
 
 // Taps of interior points. UNIT: the fastest axis is contiguous, and K adjacent taps are read at once.
 template <class T, int D, int K, bool UNIT> struct Interior {
+  static constexpr bool plain = true;  // a single tap's weight is 1: at an edge it may carry a sign
   const Job& job;
   const Block<T, D, K>& block;
   int p;
@@ -28,6 +29,7 @@ template <class T, int D, int K, bool UNIT> struct Interior {
 
 // Taps of edge points: folded offsets add up axis by axis, and a hole on any axis reads the fill.
 template <class T, int D, int K> struct Edge {
+  static constexpr bool plain = false;
   const Job& job;
   const Block<T, D, K>& block;
   int p;
@@ -59,12 +61,14 @@ GS_INLINE Vec<T> value_from(const Source& source, const Block<T, D, K>& block, i
   if constexpr (d == D - 1) {
     Vec<T> tap[K];
     source.taps(cursor, tap);
-    if constexpr (K == 1) return tap[0] * weight_at(block, d, 0, p);
+    if constexpr (K == 1 && Source::plain) return tap[0];
     Vec<T> sum = tap[0] * weight_at(block, d, 0, p);
     for (int k = 1; k < K; ++k) sum = mul_add<T>(tap[k], weight_at(block, d, k, p), sum);
     return sum;
   } else {
     Vec<T> sum{};
+    if constexpr (K == 1 && Source::plain)
+      return value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, 0));
     for (int k = 0; k < K; ++k) {
       const Vec<T> row = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, k));
       sum = k == 0 ? row * weight_at(block, d, 0, p) : mul_add<T>(row, weight_at(block, d, k, p), sum);

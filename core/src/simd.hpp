@@ -88,6 +88,24 @@ template <class T> GS_INLINE void gather_four(const char* base, const int64_t* o
   for (int k = 0; k < 4; ++k) out[k] = gather<T>(base + k * sizeof(T), offset);
 }
 
+// Every D-th element, from the `first`, of D adjacent vectors: one component of D-component points. (Clang and GCC from
+// 12 on turn constant shuffles into the machine's own.)
+template <int... I> struct Sequence {};
+template <int N, int... I> struct Count : Count<N - 1, N - 1, I...> {};
+template <int... I> struct Count<0, I...> { using type = Sequence<I...>; };
+template <class V, int D, int first, int n, int... I> GS_INLINE V component_of(const V* v, Sequence<I...>) {
+  if constexpr (D == 1) return v[0];
+  else if constexpr (D == 2) return __builtin_shufflevector(v[0], v[1], (first + D * I)...);
+  else {
+    // what the first two vectors hold of it, then the rest from the third
+    const V low = __builtin_shufflevector(v[0], v[1], (first + D * I < 2 * n ? first + D * I : 0)...);
+    return __builtin_shufflevector(low, v[2], (first + D * I < 2 * n ? I : first + D * I - n)...);
+  }
+}
+template <class T, int D, int first> GS_INLINE Vec<T> component(const Vec<T>* v) {
+  return component_of<Vec<T>, D, first, lanes<T>>(v, typename Count<lanes<T>>::type{});
+}
+
 // Rounding without an instruction for it: from 2^23 (2^52) on every value is whole; below, adding that bound and taking
 // it away leaves the nearest integer of |x|.
 template <class T> GS_INLINE Vec<T> round_even_generic(Vec<T> x) {

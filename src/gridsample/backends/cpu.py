@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CPU backend: a Plan turned into the engine's Problem once, then calls straight into the compiled loops.
+
+Arrays are anything the binding takes: objects with the buffer protocol, or (address, typecode, shape, strides).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from gridsample._core import engine
+from gridsample.plan import Plan
+
+
+@lru_cache(maxsize=2048)
+def problem(plan: Plan) -> engine.Problem:
+    """The engine's mirror of a Plan."""
+    options = plan.options
+    folds = options.fold == "coordinate"
+    axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
+    # "error" was asked of the coordinates before; what is left is finite
+    nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
+    return engine.Problem(options.kernel, axes, options.fill, options.ties, nonfinite, options.outside)
+
+
+def pull(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> None:
+    """out (N, C, *out) = S(coords) image"""
+    engine.pull(problem(plan), image, coords, out, threads)
+
+
+def push(plan: Plan, values: Any, coords: Any, image: Any, threads: int) -> None:
+    """image (N or 1, C, *n) = S(coords)^T values (N, C, *out)"""
+    engine.push(problem(plan), values, coords, image, threads)
+
+
+def pull_grad(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> None:
+    """out (N, C, *out, D): the derivative of pull by each component of coords"""
+    engine.pull_grad(problem(plan), image, coords, out, threads)
+
+
+def backward(plan: Plan, grad: Any, image: Any, coords: Any, grad_image: Any, grad_coords: Any, threads: int) -> None:
+    """Both gradients of sum(grad * pull), each only where an array is given for it."""
+    engine.backward(problem(plan), grad, image, coords, grad_image, grad_coords, threads)

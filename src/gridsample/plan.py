@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan: one call, checked and resolved. All argument checks on shapes and types, and their messages, are here.
+
+A Plan knows no array, only shapes and types, so it is made once for each combination and kept. Backends, `explain()`
+and later the exporters and diagnostics all read the same Plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+from gridsample.errors import DtypeError, NonFiniteError, OptionError, RankError, ShapeError
+from gridsample.options import Options
+from gridsample.spec.boundaries import BOUNDARIES
+from gridsample.spec.frames import FRAMES, component
+from gridsample.spec.kernels import KERNELS
+
+Shape = tuple[int, ...]
+
+MAX_AXES = 3  # of the compiled engine
+LONGEST = 2**30  # pixels along one axis: tap indices fit 32 bits
+COMPUTED = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
+
+
+@dataclass(frozen=True)
+class AxisPlan:
+    """One spatial axis: x = (g + offset) * scale + shift with g = coords[..., component], then ``boundary``."""
+
+    length: int
+    boundary: str
+    component: int
+    offset: float
+    scale: float
+    shift: float
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a call will do; equal calls get the same object, so it is compared and hashed by identity. ``image_shape`` (N or 1, C, *n), ``coords_shape`` (N or 1, *out, D)."""
+
+    options: Options
+    image_shape: Shape
+    coords_shape: Shape
+    image_dtype: str
+    coords_dtype: str
+    axes: tuple[AxisPlan, ...]
+
+    @property
+    def batch(self) -> int:
+        n, m = self.image_shape[0], self.coords_shape[0]
+        return m if n == 1 else n
+
+    @property
+    def out_shape(self) -> Shape:
+        """(N, C, *out)"""
+        return (self.batch, self.image_shape[1], *self.coords_shape[1:-1])
+
+    @property
+    def jacobian_shape(self) -> Shape:
+        """(N, C, *out, D)"""
+        return (*self.out_shape, len(self.axes))
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type images are loaded, weighed and summed in."""
+        return COMPUTED[self.image_dtype]
+
+    def explain(self) -> str:
+        """What was resolved, line by line, for people."""
+        o, kernel = self.options, KERNELS[self.options.kernel]
+        lines = [
+            f"image {self.image_shape} {self.image_dtype}, coords {self.coords_shape} {self.coords_dtype}"
+            f" -> values {self.out_shape}",
+            f"kernel {o.kernel}: {kernel.taps} tap(s) per axis"
+            + (f", ties go {o.ties}" if kernel.taps == 1 else "")
+            + f"; computed in {self.compute_dtype}",
+        ]
+        for d, axis in enumerate(self.axes):
+            lines.append(
+                f"axis {d} ({axis.length} px): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
+                f" + {axis.shift:g}; {axis.boundary}: {BOUNDARIES[axis.boundary].picture}"
+            )
+        lines.append(
+            f"frame {o.frame}, order {o.order}, boundary applied to each {o.fold}, fill {o.fill:g}, "
+            f"outside {'none' if o.outside is None else format(o.outside, 'g')}, non-finite coordinates: {o.nonfinite}"
+        )
+        return "\n".join(lines)
+
+
+def make(
+    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+) -> Plan:
+    """The Plan of a call named ``where``, from the cache if it was made before; raises if anything does not fit."""
+    return _make(where, tuple(image_shape), image_dtype, tuple(coords_shape), coords_dtype, options)
+
+
+@lru_cache(maxsize=2048)
+def _make(
+    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+) -> Plan:
+    image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
+    axes = len(image_shape) - 2
+    if not 1 <= axes <= MAX_AXES:
+        got = f"{image_name} of shape {image_shape}"
+        raise RankError(where, f"{image_name} (N, C, *n) with 1 to {MAX_AXES} spatial axes", got, _rank_advice(axes))
+    _check_coords(where, image_name, coords_name, image_shape, coords_shape)
+    _check_dtypes(where, image_name, coords_name, image_dtype, coords_dtype)
+    if where == "grid_sample" and image_shape[0] != coords_shape[0]:
+        got = f"input of shape {image_shape} and grid of shape {coords_shape}"
+        do = "expand one of them, or use gridsample.sample, where a batch of 1 stands for all"
+        raise ShapeError(where, "input and grid of one batch size", got, do)
+    if image_shape[0] != coords_shape[0] and 1 not in (image_shape[0], coords_shape[0]):
+        got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
+        raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
+    for n in image_shape[2:]:
+        if not 1 <= n <= LONGEST:
+            got = f"{image_name} of shape {image_shape}"
+            do = "pass an image with pixels" if n < 1 else "split the image along that axis"
+            raise ShapeError(where, f"spatial axes of 1 to 2**30 pixels in {image_name}", got, do)
+    boundaries = options.boundary if len(options.boundary) > 1 else options.boundary * axes
+    if len(boundaries) != axes:
+        do = "give one name, or one per spatial axis in memory order (rows before columns)"
+        raise OptionError(where, f"1 or {axes} boundaries", repr(options.boundary), do)
+    resolved = []
+    for d, (n, boundary) in enumerate(zip(image_shape[2:], boundaries, strict=True)):
+        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
+        resolved.append(AxisPlan(n, boundary, component(options.order, d, axes), offset, scale, shift))
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+
+
+def _rank_advice(axes: int) -> str:
+    if axes < 1:
+        return "add batch and channel axes, e.g. image[None, None]"
+    return "more than 3 spatial axes are not supported yet"
+
+
+def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Shape, coords_shape: Shape) -> None:
+    axes = len(image_shape) - 2
+    got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
+    expected = f"{coords_name} (N, *out, {axes}) for {image_name} with {axes} spatial axes"
+    if len(coords_shape) < 2:
+        raise RankError(where, expected, got, f"{coords_name} needs a batch axis first and {axes} components last")
+    if coords_shape[-1] != axes:
+        do = f"put the {axes} components of each point last"
+        if len(coords_shape) == axes + 2 and coords_shape[1] == axes:
+            order = (0, *range(2, axes + 2), 1)
+            do = f"the components lie on axis 1: permute (transpose) {coords_name} to {order}"
+        elif len(coords_shape) == axes + 1 and coords_shape[0] == axes:
+            order = (*range(1, axes + 1), 0)
+            do = f"the components lie on axis 0: permute (transpose) {coords_name} to {order} and add a batch axis"
+        raise ShapeError(where, expected, got, do)
+    if where == "grid_sample" and len(coords_shape) != len(image_shape):
+        do = "use gridsample.sample for lists of points and other output ranks"
+        raise RankError(where, f"grid with {axes + 2} axes, as input has", got, do)
+
+
+def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: str, coords_dtype: str) -> None:
+    known = ", ".join(COMPUTED)
+    if image_dtype not in COMPUTED:
+        do = f"convert it first, e.g. {image_name}.astype('float32') or {image_name}.float()"
+        raise DtypeError(where, f"{image_name} of one of the types {known}", image_dtype, do)
+    if coords_dtype not in COMPUTED:
+        do = "coordinates are real numbers: make them float32"
+        raise DtypeError(where, f"{coords_name} of one of the types {known}", coords_dtype, do)
+    if where == "grid_sample" and image_dtype != coords_dtype:
+        do = "convert one, or use gridsample.sample, which takes any two types"
+        raise DtypeError(where, "input and grid of one type", f"{image_dtype} and {coords_dtype}", do)
+
+
+def check_values(where: str, values_shape: Shape, coords_shape: Shape) -> None:
+    """Values to be splatted, (N or 1, C, *out), against the coordinates (N or 1, *out, D)."""
+    got = f"values of shape {values_shape} and coords of shape {coords_shape}"
+    if len(values_shape) != len(coords_shape) or values_shape[2:] != coords_shape[1:-1]:
+        do = "give one value per channel and point"
+        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got, do)
+    if values_shape[0] != coords_shape[0] and 1 not in (values_shape[0], coords_shape[0]):
+        raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
+
+
+def check_out(where: str, plan: Plan, shape: Shape, dtype: str, writable: bool) -> None:
+    """The ``out`` a caller brings."""
+    if shape != plan.out_shape or dtype != plan.image_dtype:
+        expected = f"out of shape {plan.out_shape} and type {plan.image_dtype}"
+        raise ShapeError(where, expected, f"{shape} and {dtype}", "leave out= away to have one made")
+    if not writable:
+        raise ShapeError(where, "out to be writable", "a read-only array", "copy it first")
+
+
+def check_sizes(where: str, shape: Shape, coords_shape: Shape) -> None:
+    """The spatial shape `splat` is to fill."""
+    axes = coords_shape[-1] if coords_shape else 0
+    if len(shape) != axes or any(n < 1 for n in shape):
+        got = f"shape {shape} and coords of shape {coords_shape}"
+        raise ShapeError(where, "shape with one positive length per component of coords", got, "name the axes' lengths")
+
+
+def refuse_nonfinite(where: str, count: int, first: Shape) -> None:
+    """Raises for ``count`` coordinates that are NaN or infinite, the first at index ``first`` of coords."""
+    do = "mend them, or choose nonfinite='propagate' or 'outside'"
+    raise NonFiniteError(where, "finite coords", f"{count} that are NaN or infinite, the first at {first}", do)
+
+
+def check_affine(theta_shape: Shape, theta_dtype: str, size: Shape) -> None:
+    """theta (N, D, D+1) and size (N, C, *n) of `affine_grid`."""
+    where = "affine_grid"
+    if theta_dtype not in COMPUTED:
+        known = ", ".join(COMPUTED)
+        raise DtypeError(where, f"theta of one of the types {known}", theta_dtype, "convert it first")
+    axes = len(size) - 2
+    if not 1 <= axes <= MAX_AXES:
+        do = "name batch, channels and the spatial sizes"
+        raise RankError(where, f"size (N, C, *n) with 1 to {MAX_AXES} spatial sizes", str(size), do)
+    if len(theta_shape) != 3 or theta_shape[1:] != (axes, axes + 1):
+        do = "give one matrix per sample, its last column the translation"
+        raise ShapeError(where, f"theta of shape (N, {axes}, {axes + 1}) for size {size}", str(theta_shape), do)
+    if any(n < 1 for n in size):
+        raise ShapeError(where, "positive sizes", str(size), "name the size of the output to sample")
+    if theta_shape[0] != size[0]:
+        do = "make both batches alike, e.g. theta.expand(size[0], -1, -1)"
+        raise ShapeError(where, f"theta of batch {size[0]}, as size says", f"batch {theta_shape[0]}", do)
+
+
+def points(shape: Shape) -> int:
+    """How many points coords of this shape hold."""
+    return prod(shape[:-1])
