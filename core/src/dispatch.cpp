@@ -222,7 +222,9 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad});
   if (empty(job)) return;
   threads = worthwhile(job, threads);
-  if (verb == Verb::pull) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
+  const std::int64_t item = image.scalar == Scalar::f32 ? 4 : 8;
+  job.channels_last = verb == Verb::pull && job.channels >= 4 && job.image_channel == item && job.values.channel == item;
+  if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
 }
 

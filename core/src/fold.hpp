@@ -7,7 +7,10 @@
 
 namespace gridsample::GS_TARGET {
 
-struct Band { int64_t low, high; };
+struct Band {
+  int64_t low, high;
+  bool all(const Job& job) const { return low == 0 && high == job.size[0]; }
+};
 
 template <class T, int D, int K> struct Folder {
   const Job& job;
@@ -58,7 +61,7 @@ template <class T, int D, int K> struct Folder {
       j = hole ? Index<T>{} : j;
       store(block.hole[d][k] + p, __builtin_convertvector(hole, Mask<T>));
       if (job.short_offsets) {
-        store(block.tap_offset[d][k] + p, widen<T>(j * int32_t(job.image_stride[d])));
+        store_offset(block.tap_offset[d][k] + p, widen<T>(j * int32_t(job.image_stride[d])));
       } else {
         for (int l = 0; l < lanes<T>; ++l) block.tap_offset[d][k][p + l] = int64_t(j[l]) * job.image_stride[d];
       }
@@ -92,7 +95,7 @@ template <class T, int D, int K> struct Folder {
       typename Vector<T>::unsigned_index at{};
       for (int d = 0; d < D; ++d)
         at += (typename Vector<T>::unsigned_index)load<Index<T>>(block.index[d] + p) * uint32_t(job.image_stride[d]);
-      return store(block.offset + p, widen<T>((Index<T>)at));
+      return store_offset(block.offset + p, widen<T>((Index<T>)at));
     }
     for (int l = 0; l < lanes<T>; ++l) {
       int64_t at = 0;
@@ -118,7 +121,7 @@ template <class T, int D, int K> struct Folder {
   }
 
   void classify() {
-    const bool banded = band.low != 0 || band.high != job.size[0];
+    const bool banded = !band.all(job);
     for (int p = 0, v = 0; p < block.points; p += lanes<T>, ++v) {
       if (any(~inside(p, banded))) {
         block.where[v] = classify_rim(p, banded);
@@ -136,19 +139,13 @@ template <class T, int D, int K> void list_runs(Block<T, D, K>& block) {
     for (int col = 0; col < block.cols; col += lanes<T>) {
       const int point = row * block.pitch + col, left = block.cols - col, count = left < lanes<T> ? left : lanes<T>;
       const Where where = block.where[point / lanes<T>];
-      Run& before = block.runs[block.run_count - 1];
-      if (col > 0 && before.where == where) {
-        ++before.vectors;
-        before.last = count;
+      if (col > 0 && block.runs[block.run_count - 1].where == where) {
+        ++block.runs[block.run_count - 1].vectors;
+        block.runs[block.run_count - 1].last = count;
       } else {
         block.runs[block.run_count++] = {point, row, col, 1, count, where};
       }
     }
-}
-
-template <class T, int D, int K> void fold(const Job& job, Block<T, D, K>& block, Band band) {
-  Folder<T, D, K>{job, block, band}.classify();
-  list_runs(block);
 }
 
 }  // namespace gridsample::GS_TARGET

@@ -53,68 +53,94 @@ template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec
     const Vec<C> rest = away - turns * period, back = period - rest;
     slope = shifted < zero ? -one : one;
     slope = rest > back ? -slope : slope;
-    x = smaller(rest, back) + low;
+    x = smaller<C>(rest, back) + low;
   }
   slope = x <= zero ? zero : x >= last ? zero : slope;
-  x = smaller(larger(x, zero), last);
+  x = smaller<C>(larger<C>(x, zero), last);
 }
 
-template <class T, class C, Fold F, class B>
+// What one axis asks of every vector of coordinates.
+template <class C> struct Ruler {
+  Vec<C> offset, scale, shift, n;
+  bool ties_up, careful;
+  C first_tap;
+  NotANumber nan;
+  bool has_outside;
+
+  Ruler(const Problem& problem, int d, int64_t size)
+      : offset(splat<C>(C(problem.axis[d].offset))), scale(splat<C>(C(problem.axis[d].scale))),
+        shift(splat<C>(C(problem.axis[d].shift))), n(splat<C>(C(size))), 
+        ties_up(problem.ties == Ties::up), careful(problem.nan != NotANumber::minus_one || problem.has_outside),
+        first_tap(C(1 - problem.kernel.taps / 2)), nan(problem.nan), has_outside(problem.has_outside) {}
+};
+
+// Notes the lanes that are answered without sampling. Out of line, and all by value: the loops keep their registers.
+template <class C, class B>
+__attribute__((noinline)) void note_dead(NotANumber rule, bool has_outside, Vec<C> n, Vec<C> g, Vec<C> x, B& block, int p) {
+  const Vec<C> finite = splat<C>(sizeof(C) == 4 ? C(__FLT_MAX__) : C(__DBL_MAX__)), half = splat<C>(C(0.5));
+  const Mask<C> nan = g != g;
+  const Mask<C> lost = rule == NotANumber::outside ? (nan | (absolute<C>(g) > finite)) : nan;
+  const Mask<C> beyond = has_outside ? ((x < -half) | (x > n - half)) : (nan ^ nan);
+  if (!any(lost | beyond)) return;
+  block.any_dead = true;
+  for (int l = 0; l < lanes<C>; ++l) {
+    Dead& dead = block.dead[p + l];
+    if (lost[l] && rule == NotANumber::propagate) dead = Dead::nan;
+    else if (((lost[l] && rule == NotANumber::outside) || beyond[l]) && dead == Dead::no) dead = Dead::outside;
+  }
+}
+
+template <class C> struct Placed { Vec<C> first, fraction, slope; };
+
+// First tap (as a whole number), fraction and slope of one vector of coordinates; notes dead points from `p` on.
+template <class C, Fold F, bool ONE_TAP, class B>
+GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
+  const Vec<C> huge = splat<C>(C(1e18)), far = splat<C>(C(far_away)), zero{};
+  const Mask<C> nan = g != g;
+  const Vec<C> tame = nan ? splat<C>(C(-1)) : smaller<C>(larger<C>(g, -huge), huge);  // infinity times 0 is NaN
+  Vec<C> x = (tame + ruler.offset) * ruler.scale + ruler.shift;  // three roundings, torch's own: nearest ties agree
+  x = smaller<C>(larger<C>(x, -far), far);
+  if (ruler.careful && (ruler.has_outside || any(Mask<C>(nan | (absolute<C>(g) >= huge)))))
+    note_dead<C>(ruler.nan, ruler.has_outside, ruler.n, g, x, block, p);
+  Placed<C> placed;
+  fold_position<C, F>(ruler.n, x, placed.slope);
+  placed.slope = nan ? zero : placed.slope;
+  if constexpr (ONE_TAP) {
+    placed.first = round_even<C>(x);
+    if (ruler.ties_up) {
+      const Vec<C> down = round_down<C>(x);
+      placed.first = x - down >= splat<C>(C(0.5)) ? down + splat<C>(1) : down;
+    }
+    placed.fraction = zero;
+  } else {
+    const Vec<C> down = round_down<C>(x);
+    placed.fraction = x - down;
+    placed.first = down + splat<C>(ruler.first_tap);
+  }
+  return placed;
+}
+
+template <class T, class C, Fold F, bool ONE_TAP, class B>
 void locate_axis(const Job& job, int d, B& block, bool gradient) {
-  const Problem& problem = job.problem;
-  const Axis& axis = problem.axis[d];
-  const C* g_array = reinterpret_cast<const C*>(block.coordinate[axis.component]);
-  const Vec<C> offset = splat<C>(C(axis.offset)), scale = splat<C>(C(axis.scale)), shift = splat<C>(C(axis.shift));
-  const Vec<C> n = splat<C>(C(job.size[d])), half = splat<C>(C(0.5)), zero{};
-  const Vec<C> finite = splat<C>(sizeof(C) == 4 ? C(__FLT_MAX__) : C(__DBL_MAX__));
-  const Vec<C> huge = splat<C>(C(1e18)), far = splat<C>(C(far_away));
-  const Vec<C> first_tap = splat<C>(C(1 - problem.kernel.taps / 2));
-  const bool one_tap = problem.kernel.taps == 1, ties_up = problem.ties == Ties::up;
+  const Ruler<C> ruler(job.problem, d, job.size[d]);
+  const C* g = reinterpret_cast<const C*>(block.coordinate[job.problem.axis[d].component]);
   for (int p = 0; p < block.points; p += lanes<C>) {
-    Vec<C> g = load<Vec<C>>(g_array + p);
-    const Mask<C> nan = g != g, infinite = absolute<C>(g) > finite;
-    g = nan ? splat<C>(C(-1)) : g;
-    g = smaller(larger(g, -huge), huge);  // an infinite coordinate on an axis of scale 0 is not NaN
-    Vec<C> x = (g + offset) * scale + shift;  // three roundings, torch's own: nearest ties agree with it
-    x = smaller(larger(x, -far), far);
-    if (problem.nan != NotANumber::minus_one || problem.has_outside) {
-      const Mask<C> lost = problem.nan == NotANumber::outside ? (nan | infinite) : nan;
-      const Mask<C> beyond = problem.has_outside ? ((x < -half) | (x > n - half)) : (nan ^ nan);
-      if (any(lost | beyond)) {
-        for (int l = 0; l < lanes<C>; ++l) {
-          if (lost[l] && problem.nan == NotANumber::propagate) block.dead[p + l] = Dead::nan;
-          else if ((lost[l] && problem.nan == NotANumber::outside) || beyond[l])
-            if (block.dead[p + l] == Dead::no) block.dead[p + l] = Dead::outside;
-        }
-        block.any_dead = true;
-      }
-    }
-    Vec<C> slope;
-    fold_position<C, F>(n, x, slope);
-    Vec<C> i, t = zero;
-    if (one_tap) {
-      const Vec<C> down = round_down<C>(x);
-      i = ties_up ? (x - down >= half ? down + splat<C>(1) : down) : round_even<C>(x);
-    } else {
-      const Vec<C> down = round_down<C>(x);
-      t = x - down;
-      i = down + first_tap;
-    }
-    store(block.index[d] + p, to_index<C>(i));
-    slope = nan ? zero : slope;
+    const Placed<C> placed = place<C, F, ONE_TAP>(ruler, load<Vec<C>>(g + p), block, p);
+    store(block.index[d] + p, to_index<C>(placed.first));
     if constexpr (sizeof(C) == sizeof(T)) {
-      store(block.fraction[d] + p, t);
-      if (gradient) store(block.slope[d] + p, slope);
+      store(block.fraction[d] + p, placed.fraction);
+      if (gradient) store(block.slope[d] + p, placed.slope);
     } else {
       for (int l = 0; l < lanes<C>; ++l) {
-        block.fraction[d][p + l] = T(t[l]);
-        if (gradient) block.slope[d][p + l] = T(slope[l]);
+        block.fraction[d][p + l] = T(placed.fraction[l]);
+        if (gradient) block.slope[d][p + l] = T(placed.slope[l]);
       }
     }
   }
 }
 
-template <class T, class C, int D, class B> void locate_as(const Job& job, B& block, bool gradient) {
+template <class T, class C, int D, bool ONE_TAP, class B>
+void locate_as(const Job& job, B& block, bool gradient) {
   C* rows[D];
   for (int r = 0; r < block.rows; ++r) {
     for (int d = 0; d < D; ++d) rows[d] = reinterpret_cast<C*>(block.coordinate[d]) + r * block.pitch;
@@ -125,16 +151,15 @@ template <class T, class C, int D, class B> void locate_as(const Job& job, B& bl
       load_row<float, C, D>(row, job.coords.col, job.coords.component, block.cols, block.pitch, rows);
   }
   for (int d = 0; d < D; ++d) switch (fold_of(job.problem.axis[d], job.size[d])) {
-      case Fold::none: locate_axis<T, C, Fold::none>(job, d, block, gradient); break;
-      case Fold::clip: locate_axis<T, C, Fold::clip>(job, d, block, gradient); break;
-      case Fold::half_pixel: locate_axis<T, C, Fold::half_pixel>(job, d, block, gradient); break;
-      case Fold::whole_pixel: locate_axis<T, C, Fold::whole_pixel>(job, d, block, gradient); break;
+      case Fold::none: locate_axis<T, C, Fold::none, ONE_TAP>(job, d, block, gradient); break;
+      case Fold::clip: locate_axis<T, C, Fold::clip, ONE_TAP>(job, d, block, gradient); break;
+      case Fold::half_pixel: locate_axis<T, C, Fold::half_pixel, ONE_TAP>(job, d, block, gradient); break;
+      case Fold::whole_pixel: locate_axis<T, C, Fold::whole_pixel, ONE_TAP>(job, d, block, gradient); break;
     }
 }
 
-// Finds the tile in the output, then locates its points. `gradient` also keeps the derivative of each position.
-template <class T, int D, int K>
-void locate(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, bool gradient) {
+// Finds the tile in the arrays.
+template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block) {
   const int64_t col0 = tile % job.col_tiles * job.tile_cols;
   const int64_t row0 = tile / job.col_tiles % job.row_tiles * job.tile_rows;
   int64_t outer = tile / job.col_tiles / job.row_tiles;
@@ -157,9 +182,15 @@ void locate(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, 
   block.any_dead = false;
   block.fill = T(job.problem.fill);
   block.outside = T(job.problem.has_outside ? job.problem.outside : job.problem.fill);
-  for (int p = 0; p < block.points; ++p) block.dead[p] = Dead::no;
-  if (sizeof(T) == 8 || job.coords_f64) locate_as<T, double, D>(job, block, gradient);
-  else locate_as<T, float, D>(job, block, gradient);
+  // only these calls mark points, or ask
+  if (job.problem.nan != NotANumber::minus_one || job.problem.has_outside || job.problem.fill != 0)
+    for (int p = 0; p < block.points; ++p) block.dead[p] = Dead::no;
+}
+
+// Locates all its points.
+template <class T, int D, int K> void locate(const Job& job, Block<T, D, K>& block, bool gradient) {
+  if (sizeof(T) == 8 || job.coords_f64) locate_as<T, double, D, K == 1>(job, block, gradient);
+  else locate_as<T, float, D, K == 1>(job, block, gradient);
 }
 
 }  // namespace gridsample::GS_TARGET

@@ -2,10 +2,9 @@
 // Pull: values = S(coords) image, and its derivative along the coordinates (pull_grad), one tile per task.
 // Every output is computed by one task, with the same operations wherever it stands.
 #pragma once
-#include "fold.hpp"
-#include "locate.hpp"
+#include "channels.hpp"
+#include "fill.hpp"
 #include "reduce.hpp"
-#include "weights.hpp"
 
 namespace gridsample::GS_TARGET {
 
@@ -122,13 +121,6 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
   }
 }
 
-// One tile's points: located, weighed, folded.
-template <class T, int D, int K>
-GS_INLINE void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, bool gradient, Band band) {
-  locate<T, D, K>(job, batch, tile, block, gradient);
-  weigh<T, D, K>(job.problem, block, gradient);
-  fold<T, D, K>(job, block, band);
-}
 template <class T, int D, int K> GS_INLINE Block<T, D, K>& block_in(char* scratch) {
   static_assert(sizeof(Block<T, D, K>) <= scratch_bytes);
   return *reinterpret_cast<Block<T, D, K>*>(scratch);
@@ -138,14 +130,15 @@ template <class T, int D, int K> void pull_task(const Job& job, int64_t task, ch
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
-  fill_block<T, D, K>(job, task / job.channel_blocks / job.tiles, tile, block, false, {0, job.size[0]});
-  if (job.unit_column) pull_channels<T, D, K, true>(job, block, from, to);
+  fill_block<T, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block, {0, job.size[0]});
+  if (job.channels_last) pull_channels_last<T, D, K>(job, block);
+  else if (job.unit_column) pull_channels<T, D, K, true>(job, block, from, to);
   else pull_channels<T, D, K, false>(job, block, from, to);
 }
 
 template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, char* scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
-  fill_block<T, D, K>(job, task / job.tiles, task % job.tiles, block, true, {0, job.size[0]});
+  fill_block<T, D, K, true>(job, task / job.tiles, task % job.tiles, block, {0, job.size[0]});
   if (job.unit_column) pull_grad_channels<T, D, K, true>(job, block, 0, job.channels);
   else pull_grad_channels<T, D, K, false>(job, block, 0, job.channels);
 }

@@ -67,7 +67,7 @@ GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, 
   } else {
     for (int l = 0; l < count; ++l) {
       const T* next = part;
-      if (block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(block, p, l, base, next);
+      if (!block.any_dead || block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(block, p, l, base, next);
     }
   }
 }
@@ -98,7 +98,7 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, ch
   const bool shared = job.image_batches == 1;
   for (int64_t n = shared ? 0 : image; n < (shared ? job.batch : image + 1); ++n)
     for (int64_t tile = 0; tile < job.tiles; ++tile) {
-      fill_block<T, D, K>(job, n, tile, block, false, band);
+      fill_block<T, D, K, false>(job, n, tile, block, band);
       for (int64_t c = from; c < to; ++c) {
         const char* values = job.values.data + block.outer_values + c * job.values.channel;
         char* base = target + c * job.image_channel;
@@ -155,7 +155,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   alignas(64) T total[D][capacity] = {}, sum[D][capacity];
   for (int64_t n = first; n < last; ++n) {
-    fill_block<T, D, K>(job, n, tile, block, true, {0, job.size[0]});
+    fill_block<T, D, K, true>(job, n, tile, block, {0, job.size[0]});
     __builtin_memset(sum, 0, sizeof sum);
     if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block, sum);
     else gradient_channels<T, D, K, false, SCATTER>(job, block, sum);

@@ -38,14 +38,14 @@ template <class T, int D, int K> struct Edge {
   struct Cursor { const char* base; Offset<T> offset; Mask<T> hole; };
   GS_INLINE Cursor start(const char* base) const { return {base, Offset<T>{}, Mask<T>{}}; }
   template <int d> GS_INLINE Cursor step(const Cursor& c, int k) const {
-    return {c.base, c.offset + load<Offset<T>>(block.tap_offset[d][k] + p),
+    return {c.base, c.offset + load_offset<T>(block.tap_offset[d][k] + p),
             c.hole | load<Mask<T>>(block.hole[d][k] + p)};
   }
   GS_INLINE void taps(const Cursor& c, Vec<T>* out) const {
     for (int k = 0; k < K; ++k) {
       const Cursor tap = step<D - 1>(c, k);
       alignas(64) int64_t at[lanes<T>];
-      store(at, tap.offset);
+      store_offset(at, tap.offset);
       out[k] = tap.hole ? fill : gather<T>(tap.base, at);
     }
   }

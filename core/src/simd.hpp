@@ -28,11 +28,9 @@ template <class T> struct Vector {
   typedef T type __attribute__((vector_size(GS_BYTES)));
   typedef int32_t index __attribute__((vector_size(4 * lanes<T>)));
   typedef uint32_t unsigned_index __attribute__((vector_size(4 * lanes<T>)));
-  typedef int64_t offset __attribute__((vector_size(8 * lanes<T>)));
 };
 template <class T> using Vec = typename Vector<T>::type;
 template <class T> using Index = typename Vector<T>::index;
-template <class T> using Offset = typename Vector<T>::offset;
 template <class T> using Mask = decltype(Vec<T>{} < Vec<T>{});
 
 template <class T> GS_INLINE T peek(const char* p) {
@@ -51,8 +49,9 @@ template <class V> GS_INLINE void store(void* p, V value) { __builtin_memcpy(p, 
 // x - 0 keeps every x, negative zero and NaN included, so this is a plain broadcast.
 template <class T> GS_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 
-template <class V> GS_INLINE V smaller(V a, V b) { return a < b ? a : b; }
-template <class V> GS_INLINE V larger(V a, V b) { return a > b ? a : b; }
+// a < b ? a : b, and a > b ? a : b: the second where either is NaN, as x86's instructions have it.
+template <class T> GS_INLINE Vec<T> smaller(Vec<T> a, Vec<T> b);
+template <class T> GS_INLINE Vec<T> larger(Vec<T> a, Vec<T> b);
 template <class T> GS_INLINE Vec<T> absolute(Vec<T> a) { return a < Vec<T>{} ? -a : a; }
 
 template <class M> GS_INLINE bool any_generic(M m) {
@@ -70,7 +69,32 @@ template <class T> GS_INLINE Vec<T> round_down(Vec<T> x);
 template <class M> GS_INLINE bool any(M m);
 
 template <class T> GS_INLINE Index<T> to_index(Vec<T> x) { return __builtin_convertvector(x, Index<T>); }
-template <class T> GS_INLINE Offset<T> widen(Index<T> i) { return __builtin_convertvector(i, Offset<T>); }
+
+// One 64-bit offset per lane, in one register or two. (Named members: the compiler keeps those in registers.)
+typedef int64_t Long __attribute__((vector_size(GS_BYTES)));
+struct OneLong { Long low; };
+struct TwoLongs { Long low, high; };
+template <int bytes> struct OffsetOf { using type = OneLong; };
+template <> struct OffsetOf<4> { using type = TwoLongs; };
+template <class T> using Offset = typename OffsetOf<sizeof(T)>::type;
+
+GS_INLINE OneLong operator+(OneLong a, OneLong b) { return {a.low + b.low}; }
+GS_INLINE TwoLongs operator+(TwoLongs a, TwoLongs b) { return {a.low + b.low, a.high + b.high}; }
+GS_INLINE void store_offset(int64_t* p, OneLong offset) { store(p, offset.low); }
+GS_INLINE void store_offset(int64_t* p, TwoLongs offset) {
+  store(p, offset.low);
+  store(p + GS_BYTES / 8, offset.high);
+}
+template <class T> GS_INLINE Offset<T> load_offset(const int64_t* p) {
+  if constexpr (sizeof(T) == 4) return {load<Long>(p), load<Long>(p + GS_BYTES / 8)};
+  else return {load<Long>(p)};
+}
+template <class T> GS_INLINE Offset<T> widen_generic(Index<T> index) {
+  int64_t lane[lanes<T>];
+  for (int l = 0; l < lanes<T>; ++l) lane[l] = index[l];
+  return load_offset<T>(lane);
+}
+template <class T> GS_INLINE Offset<T> widen(Index<T> i) { return widen_generic<T>(i); }
 
 // One element, and N adjacent elements, from each lane's own address base + offset[lane].
 template <class T> GS_INLINE Vec<T> gather_generic(const char* base, const int64_t* offset) {
@@ -119,6 +143,11 @@ template <class T> GS_INLINE Vec<T> round_down_generic(Vec<T> x) {
 }
 
 #if defined(__AVX512F__) && GS_BYTES == 64
+#define GS_MIN_MAX(T, V, suffix)                                                                       \
+  template <> GS_INLINE Vec<T> smaller<T>(Vec<T> a, Vec<T> b) { return (Vec<T>)_mm512_min_##suffix((V)a, (V)b); } \
+  template <> GS_INLINE Vec<T> larger<T>(Vec<T> a, Vec<T> b) { return (Vec<T>)_mm512_max_##suffix((V)a, (V)b); }
+GS_MIN_MAX(float, __m512, ps)
+GS_MIN_MAX(double, __m512d, pd)
 
 template <> GS_INLINE Vec<float> mul_add<float>(Vec<float> a, Vec<float> b, Vec<float> c) {
   return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -145,6 +174,12 @@ template <class M> GS_INLINE bool any(M m) {
 template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
   return (Index<double>)_mm512_cvttpd_epi32((__m512d)x);
 }
+template <> GS_INLINE Offset<float> widen<float>(Index<float> i) {
+  const __m512i both = (__m512i)i;
+  return {(Long)_mm512_cvtepi32_epi64(_mm512_castsi512_si256(both)),
+          (Long)_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(both, 1))};
+}
+template <> GS_INLINE Offset<double> widen<double>(Index<double> i) { return {(Long)_mm512_cvtepi32_epi64((__m256i)i)}; }
 template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* offset) {
   const __m256 low = _mm512_i64gather_ps(_mm512_loadu_si512(offset), base, 1);
   const __m256 high = _mm512_i64gather_ps(_mm512_loadu_si512(offset + 8), base, 1);
@@ -164,6 +199,11 @@ template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* o
 }
 
 #elif defined(__AVX2__) && GS_BYTES == 32
+#define GS_MIN_MAX(T, V, suffix)                                                                       \
+  template <> GS_INLINE Vec<T> smaller<T>(Vec<T> a, Vec<T> b) { return (Vec<T>)_mm256_min_##suffix((V)a, (V)b); } \
+  template <> GS_INLINE Vec<T> larger<T>(Vec<T> a, Vec<T> b) { return (Vec<T>)_mm256_max_##suffix((V)a, (V)b); }
+GS_MIN_MAX(float, __m256, ps)
+GS_MIN_MAX(double, __m256d, pd)
 
 template <> GS_INLINE Vec<float> mul_add<float>(Vec<float> a, Vec<float> b, Vec<float> c) {
   return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
@@ -187,6 +227,12 @@ template <class M> GS_INLINE bool any(M m) {
 template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
   return (Index<double>)_mm256_cvttpd_epi32((__m256d)x);
 }
+template <> GS_INLINE Offset<float> widen<float>(Index<float> i) {
+  const __m256i both = (__m256i)i;
+  return {(Long)_mm256_cvtepi32_epi64(_mm256_castsi256_si128(both)),
+          (Long)_mm256_cvtepi32_epi64(_mm256_extracti128_si256(both, 1))};
+}
+template <> GS_INLINE Offset<double> widen<double>(Index<double> i) { return {(Long)_mm256_cvtepi32_epi64((__m128i)i)}; }
 // Plain loads, not AVX2's gather: on Zen 3 a gather of 8 costs about as much as the 8 loads and the inserts twice over.
 template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* o) {
   const auto at = [=](int l) { return peek<float>(base + o[l]); };
@@ -233,6 +279,8 @@ template <> GS_INLINE void gather_four<float>(const char* base, const int64_t* o
 
 #else  // the machine's baseline: SSE2, or NEON
 
+template <class T> GS_INLINE Vec<T> smaller(Vec<T> a, Vec<T> b) { return a < b ? a : b; }
+template <class T> GS_INLINE Vec<T> larger(Vec<T> a, Vec<T> b) { return a > b ? a : b; }
 template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) { return a * b + c; }
 template <class T> GS_INLINE Vec<T> round_even(Vec<T> x) { return round_even_generic<T>(x); }
 template <class T> GS_INLINE Vec<T> round_down(Vec<T> x) { return round_down_generic<T>(x); }

@@ -13,6 +13,13 @@ template <class T> GS_INLINE Vec<T> polynomial(const T* coefficient, int degree,
   return value;
 }
 
+// The same with the degree known.
+template <class T, int degree> GS_INLINE Vec<T> polynomial_of(const T* coefficient, Vec<T> t) {
+  Vec<T> value = splat<T>(coefficient[degree]);
+  for (int power = degree - 1; power >= 0; --power) value = mul_add<T>(value, t, splat<T>(coefficient[power]));
+  return value;
+}
+
 template <class T, int D, int K> void weigh(const Problem& problem, Block<T, D, K>& block, bool gradient) {
   const int degree = problem.kernel.degree;
   for (int k = 0; k < K; ++k) {

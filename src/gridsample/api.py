@@ -9,7 +9,7 @@ from typing import Any
 
 from gridsample import frameworks
 from gridsample.errors import ArgumentTypeError
-from gridsample.options import flag, grid_sample_options, sample_options
+from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
 
 
 def grid_sample(
@@ -73,7 +73,7 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = Fa
              [ 0.5,  0. ]]]], dtype=float32)
     """
     corners = _align_corners("affine_grid", align_corners)
-    sizes = tuple(int(n) for n in size)
+    sizes = whole_numbers("affine_grid", "size", size)
     return frameworks.of("affine_grid", theta=theta).affine_grid(theta, sizes, corners)
 
 
@@ -160,7 +160,7 @@ def splat(
         do = "choose 'outside' to leave such points out, or 'error'"
         raise ArgumentTypeError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
     options = sample_options("splat", kernel=kernel, boundary=boundary, frame=frame, order=order, nonfinite=nonfinite)
-    sizes = tuple(int(n) for n in shape)
+    sizes = whole_numbers("splat", "shape", shape)
     return frameworks.of("splat", values=values, coords=coords).push("splat", values, coords, sizes, options)
 
 

@@ -7,6 +7,7 @@ printed graph, and parses back to the same object.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -157,3 +158,12 @@ def flag(where: str, argument: str, value: object) -> bool:
     if value in (True, False):
         return bool(value)
     raise ArgumentTypeError(where, f"{argument} to be {listed(['True', 'False'])}", repr(value), "pass a bool")
+
+
+def whole_numbers(where: str, argument: str, value: Sequence[int]) -> tuple[int, ...]:
+    """A tuple of integers from any sequence of them."""
+    try:
+        return tuple(operator.index(n) for n in value)
+    except TypeError:
+        do = "pass a tuple of whole numbers"
+        raise ArgumentTypeError(where, f"{argument} to be a sequence of integers", repr(value), do) from None

@@ -38,7 +38,10 @@ class AxisPlan:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a call will do; equal calls get the same object, so it is compared and hashed by identity. ``image_shape`` (N or 1, C, *n), ``coords_shape`` (N or 1, *out, D)."""
+    """What a call will do. Equal calls get the same object, so it is compared and hashed by identity.
+
+    image_shape (N or 1, C, *n), coords_shape (N or 1, *out, D)
+    """
 
     options: Options
     image_shape: Shape

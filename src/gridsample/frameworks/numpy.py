@@ -9,6 +9,7 @@ import numpy as np
 
 from gridsample import affine, plan
 from gridsample.backends import cpu
+from gridsample.errors import ShapeError
 from gridsample.options import Options
 from gridsample.threads import get_num_threads
 
@@ -80,8 +81,8 @@ def _check_finite(where: str, coords: Array, options: Options) -> None:
 
 def _check_out(where: str, p: plan.Plan, out: Any, image: Array, coords: Array) -> None:
     if not isinstance(out, np.ndarray):
-        raise plan.ShapeError(where, "out to be a NumPy array", type(out).__name__, "pass an array or leave it away")
+        raise ShapeError(where, "out to be a NumPy array", type(out).__name__, "pass an array or leave it away")
     plan.check_out(where, p, out.shape, out.dtype.name, out.flags.writeable)
     for name, array in (("image", image), ("coords", coords)):
         if np.may_share_memory(out, array):
-            raise plan.ShapeError(where, "out with memory of its own", f"out overlapping {name}", "use another array")
+            raise ShapeError(where, "out with memory of its own", f"out overlapping {name}", "use another array")

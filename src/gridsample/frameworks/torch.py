@@ -105,9 +105,18 @@ def _pull_into(p: plan.Plan, image: Tensor, coords: Tensor, out: Tensor) -> None
 
 def _pull_cpu(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = _plan("sample", image.shape, image.dtype, coords, Options.parse(options))
-    out = torch.empty(p.out_shape, dtype=_computed(image.dtype))
+    out = torch.empty(p.out_shape, dtype=_computed(image.dtype), memory_format=_layout(image, p.out_shape))
     _pull_into(p, image, coords, out)
     return out.to(image.dtype)
+
+
+def _layout(image: Tensor, shape: Any) -> torch.memory_format:
+    """Channels last in, channels last out, where the output has as many axes as the image."""
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(image.dim())
+    if last is None or len(shape) != image.dim() or image.shape[1] == 1:
+        return torch.contiguous_format
+    is_last = not image.is_contiguous() and image.is_contiguous(memory_format=last)
+    return last if is_last else torch.contiguous_format
 
 
 def _pull_grad_cpu(image: Tensor, coords: Tensor, options: str) -> Tensor:
@@ -162,7 +171,8 @@ def _out_size(image: Tensor, coords: Tensor) -> list[Any]:
 
 
 def _pull_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
-    return image.new_empty(_out_size(image, coords))
+    size = _out_size(image, coords)
+    return torch.empty(size, dtype=image.dtype, device=image.device, memory_format=_layout(image, size))
 
 
 def _pull_grad_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
@@ -226,7 +236,7 @@ def _refuse(what: str) -> Any:
     return derivative
 
 
-_library = torch.library.Library("gridsample", "DEF")
+_library: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
 _ops = torch.ops.gridsample
 
 

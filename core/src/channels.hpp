@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channels: pull for images whose channels are adjacent in memory (channels_last). One point at a time, its weights
+// spread over a vector of channels; the same operations in the same order as reduce.hpp, so the same bits.
+#pragma once
+#include "fill.hpp"
+
+namespace gridsample::GS_TARGET {
+
+// One vector of channels: the first `count`, from memory that may end there.
+template <class T, bool WHOLE> GS_INLINE Vec<T> load_channels(const char* from, int count) {
+  if constexpr (WHOLE) return load<Vec<T>>(from);
+  Vec<T> value{};
+  for (int l = 0; l < count; ++l) value[l] = peek<T>(from + l * int64_t(sizeof(T)));
+  return value;
+}
+
+template <class T, int D, int K, bool INTERIOR> struct PointTaps {
+  const Job& job;
+  const Block<T, D, K>& block;
+  int p;
+
+  // Axes d .. D-1 reduced, for the channels at `base`; `hole` is set once an axis has missed the image.
+  template <int d, bool WHOLE>
+  GS_INLINE Vec<T> value(const char* base, bool hole, int count) const {
+    Vec<T> sum{};
+    for (int k = 0; k < K; ++k) {
+      bool missed = hole;
+      const char* at = base;
+      if constexpr (INTERIOR) {
+        at += k * job.image_stride[d];
+      } else {
+        missed |= block.hole[d][k][p] != 0;
+        at += block.tap_offset[d][k][p];
+      }
+      Vec<T> tap;
+      if constexpr (d == D - 1) tap = missed ? splat<T>(block.fill) : load_channels<T, WHOLE>(at, count);
+      else tap = value<d + 1, WHOLE>(at, missed, count);
+      if constexpr (K == 1 && INTERIOR) return tap;
+      const Vec<T> weight = splat<T>(block.weight[d][k][p]);
+      sum = k == 0 ? tap * weight : mul_add<T>(tap, weight, sum);
+    }
+    return sum;
+  }
+
+  GS_INLINE void all(const char* base, char* out, int64_t channels) const {
+    int64_t c = 0;
+    for (; c + lanes<T> <= channels; c += lanes<T>)
+      store(out + c * int64_t(sizeof(T)), value<0, true>(base + c * int64_t(sizeof(T)), false, lanes<T>));
+    if (c == channels) return;
+    const Vec<T> rest = value<0, false>(base + c * int64_t(sizeof(T)), false, int(channels - c));
+    for (int l = 0; c + l < channels; ++l) poke<T>(out + (c + l) * int64_t(sizeof(T)), rest[l]);
+  }
+};
+
+template <class T, int D, int K> void pull_channels_last(const Job& job, const Block<T, D, K>& block) {
+  const char* image = job.image + block.batch * job.image_batch;
+  for (int row = 0; row < block.rows; ++row)
+    for (int col = 0; col < block.cols; ++col) {
+      const int p = row * block.pitch + col;
+      char* out = job.values.data + block.outer_values + row * job.values.row + col * job.values.col;
+      const Where where = block.where[p / lanes<T>];
+      const Dead dead = block.any_dead ? block.dead[p] : Dead::no;
+      if (dead != Dead::no || where == Where::outside) {
+        const T answer = dead == Dead::nan ? T(__builtin_nan("")) : dead == Dead::outside ? block.outside : block.fill;
+        for (int64_t c = 0; c < job.channels; ++c) poke<T>(out + c * int64_t(sizeof(T)), answer);
+      } else if (where == Where::interior) {
+        PointTaps<T, D, K, true>{job, block, p}.all(image + block.offset[p], out, job.channels);
+      } else {
+        PointTaps<T, D, K, false>{job, block, p}.all(image, out, job.channels);
+      }
+    }
+}
+
+}  // namespace gridsample::GS_TARGET
