@@ -85,7 +85,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> void fill_packed(const J
       // vectors wholly of padding repeat the last point as well
       const int at = col < cols ? col : cols - 1;
       const Points<T, D> points = load_points<T, D>(from + at * col_stride, cols - at);
-      Index<T> inside = ~Index<T>{};
+      __builtin_prefetch(from + (at + cols) * col_stride);  // the tile to the right, which is next
+      Index<T> inside = ~Index<T>{}, index[D];
       Unsigned offset{};
 #pragma GCC unroll 3
       for (int d = 0; d < D; ++d) {
@@ -93,8 +94,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> void fill_packed(const J
         if constexpr (D > 1) g = from_component[d] == 1 ? points.component[1] : g;
         if constexpr (D > 2) g = from_component[d] == 2 ? points.component[2] : g;
         const Placed<T> placed = place<T, F, K == 1>(ruler[d], g, block, p);
-        const Index<T> i = to_index<T>(placed.first);
-        store(block.index[d] + p, i);
+        const Index<T> i = index[d] = placed.first;
         if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
         if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
         inside &= (i >= 0) & (i <= last[d]);
@@ -104,6 +104,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> void fill_packed(const J
         store_offset(block.offset + p, widen<T>((Index<T>)offset));
         block.where[p / lanes<T>] = Where::interior;
       } else {
+        for (int d = 0; d < D; ++d) store(block.index[d] + p, index[d]);
         if constexpr (K == 1)  // the weight of a single tap is its sign, and only at the rim
           for (int d = 0; d < D; ++d) store(block.weight[d][0] + p, splat<T>(1));
         block.where[p / lanes<T>] = folder.classify_rim(p, false);

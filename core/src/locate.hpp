@@ -39,6 +39,16 @@ GS_INLINE void load_row(const char* row, int64_t col_stride, int64_t component_s
   }
 }
 
+// The remainder where float has no room for whole turns: in double every product here is exact.
+template <class C> __attribute__((noinline)) Vec<C> far_rest(Vec<C> away, Vec<C> period) {
+  for (int l = 0; l < lanes<C>; ++l) {
+    const double length = period[l];
+    double rest = double(away[l]) - double(int64_t(double(away[l]) / length)) * length;
+    away[l] = C(rest < 0 ? rest + length : rest);
+  }
+  return away;
+}
+
 // The folded position and the derivative of folding it: -1 or 1 by the number of reflections, 0 on and beyond the
 // outermost pixel centres (closed, as torch has it).
 template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec<C>& slope) {
@@ -50,7 +60,10 @@ template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec
     const Vec<C> period = F == Fold::half_pixel ? n + n : last + last;
     const Vec<C> shifted = x - low, away = absolute<C>(shifted);
     const Vec<C> turns = __builtin_convertvector(to_index<C>(away / period), Vec<C>);
-    const Vec<C> rest = away - turns * period, back = period - rest;
+    Vec<C> rest = away - turns * period;
+    rest = rest < zero ? rest + period : rest;  // the quotient may have been rounded up to a whole turn
+    if (sizeof(C) == 4 && any(away >= splat<C>(C(1 << 22)))) rest = far_rest<C>(away, period);
+    const Vec<C> back = period - rest;
     slope = shifted < zero ? -one : one;
     slope = rest > back ? -slope : slope;
     x = smaller<C>(rest, back) + low;
@@ -63,7 +76,7 @@ template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec
 template <class C> struct Ruler {
   Vec<C> offset, scale, shift, n;
   bool ties_up, careful;
-  C first_tap;
+  int32_t first_tap;
   NotANumber nan;
   bool has_outside;
 
@@ -71,7 +84,7 @@ template <class C> struct Ruler {
       : offset(splat<C>(C(problem.axis[d].offset))), scale(splat<C>(C(problem.axis[d].scale))),
         shift(splat<C>(C(problem.axis[d].shift))), n(splat<C>(C(size))), 
         ties_up(problem.ties == Ties::up), careful(problem.nan != NotANumber::minus_one || problem.has_outside),
-        first_tap(C(1 - problem.kernel.taps / 2)), nan(problem.nan), has_outside(problem.has_outside) {}
+        first_tap(1 - problem.kernel.taps / 2), nan(problem.nan), has_outside(problem.has_outside) {}
 };
 
 // Notes the lanes that are answered without sampling. Out of line, and all by value: the loops keep their registers.
@@ -90,9 +103,12 @@ __attribute__((noinline)) void note_dead(NotANumber rule, bool has_outside, Vec<
   }
 }
 
-template <class C> struct Placed { Vec<C> first, fraction, slope; };
+template <class C> struct Placed {
+  Index<C> first;
+  Vec<C> fraction, slope;
+};
 
-// First tap (as a whole number), fraction and slope of one vector of coordinates; notes dead points from `p` on.
+// First tap, fraction and slope of one vector of coordinates; notes dead points from `p` on.
 template <class C, Fold F, bool ONE_TAP, class B>
 GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
   const Vec<C> huge = splat<C>(C(1e18)), far = splat<C>(C(far_away)), zero{};
@@ -106,16 +122,17 @@ GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
   fold_position<C, F>(ruler.n, x, placed.slope);
   placed.slope = nan ? zero : placed.slope;
   if constexpr (ONE_TAP) {
-    placed.first = round_even<C>(x);
+    Vec<C> nearest = round_even<C>(x);
     if (ruler.ties_up) {
       const Vec<C> down = round_down<C>(x);
-      placed.first = x - down >= splat<C>(C(0.5)) ? down + splat<C>(1) : down;
+      nearest = x - down >= splat<C>(C(0.5)) ? down + splat<C>(1) : down;
     }
+    placed.first = to_index<C>(nearest);
     placed.fraction = zero;
   } else {
     const Vec<C> down = round_down<C>(x);
     placed.fraction = x - down;
-    placed.first = down + splat<C>(ruler.first_tap);
+    placed.first = to_index<C>(down) + ruler.first_tap;  // in integers: far away a float has no room for it
   }
   return placed;
 }
@@ -126,7 +143,7 @@ void locate_axis(const Job& job, int d, B& block, bool gradient) {
   const C* g = reinterpret_cast<const C*>(block.coordinate[job.problem.axis[d].component]);
   for (int p = 0; p < block.points; p += lanes<C>) {
     const Placed<C> placed = place<C, F, ONE_TAP>(ruler, load<Vec<C>>(g + p), block, p);
-    store(block.index[d] + p, to_index<C>(placed.first));
+    store(block.index[d] + p, placed.first);
     if constexpr (sizeof(C) == sizeof(T)) {
       store(block.fraction[d] + p, placed.fraction);
       if (gradient) store(block.slope[d] + p, placed.slope);

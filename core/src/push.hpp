@@ -54,7 +54,8 @@ GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, 
   if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
   Vec<T> parts[taps];
   Vec<T>* out = parts;
-  spread<0, T, D, K>(block, p, value, out);
+  if (K == 1 && block.where[v] == Where::interior) parts[0] = value;  // one tap has a weight at the rim only: a sign
+  else spread<0, T, D, K>(block, p, value, out);
   alignas(64) T part[taps * lanes<T>];
   __builtin_memcpy(part, parts, sizeof part);
   if (block.where[v] == Where::interior) {

@@ -23,7 +23,7 @@ def affine_grid(theta: Any, sizes: tuple[int, ...], align_corners: bool, ramp: C
         d = axes - 1 - j  # theta's first column multiplies x, the last axis
         n = sizes[d]
         steps = ramp(n)
-        g = steps * (2 / max(n - 1, 1)) - (n > 1) if align_corners else (steps * 2 + (1 - n)) / n
+        g = steps * (2 / max(n - 1, 1)) - min(n - 1, 1) if align_corners else (steps * 2 + (1 - n)) / n
         columns.append(g.reshape(tuple(n if e == d else 1 for e in range(axes))))
 
     def entry(i: int, j: int) -> Any:

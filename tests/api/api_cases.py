@@ -28,14 +28,14 @@ HALF = {torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
 
 def rules(mode: str, padding: str, corners: bool, precision: type = np.float64) -> dict[str, Any]:
     """The oracle's arguments for one of torch's choices."""
-    return dict(
-        kernel=KERNEL[mode],
-        boundary=BOUNDARY[padding, corners],
-        frame="corners" if corners else "edges",
-        fold="coordinate" if mode != "bicubic" and padding != "zeros" else "tap",
-        nonfinite="minus_one",
-        precision=precision,
-    )
+    return {
+        "kernel": KERNEL[mode],
+        "boundary": BOUNDARY[padding, corners],
+        "frame": "corners" if corners else "edges",
+        "fold": "coordinate" if mode != "bicubic" and padding != "zeros" else "tap",
+        "nonfinite": "minus_one",
+        "precision": precision,
+    }
 
 
 def specials(n: int, corners: bool) -> np.ndarray:
@@ -80,7 +80,9 @@ def run(function: Any, image: torch.Tensor, grid: torch.Tensor, weigh: torch.Ten
 
 def oracle(image: Any, grid: Any, weigh: Any, **options: Any) -> list[np.ndarray]:
     """The same three from the oracle, in float64 whatever the inputs' type."""
-    i, g, w = (np.asarray(t.detach().double().numpy() if isinstance(t, torch.Tensor) else t) for t in (image, grid, weigh))
+    i, g, w = (
+        np.asarray(t.detach().double().numpy() if isinstance(t, torch.Tensor) else t) for t in (image, grid, weigh)
+    )
     jacobian = reference.pull_grad(i, g, **options)
     grad_grid = (w[..., None] * jacobian).sum(1)
     return [reference.pull(i, g, **options), reference.push(w, g, i.shape[2:], **options), grad_grid]

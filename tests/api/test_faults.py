@@ -61,7 +61,7 @@ def test_nan_infinite_and_huge_coordinates_24823_19826_42616_51911_35202_78125_6
 def test_a_nan_coordinate_is_read_as_minus_one_163851(axes, mode, dtype):
     image = torch.rand(1, 2, *(5, 4, 3)[:axes]).to(dtype)
     for padding, corners, axis in itertools.product(PADDINGS, CORNERS, range(axes)):
-        options = dict(mode=mode, padding_mode=padding, align_corners=corners)
+        options = {"mode": mode, "padding_mode": padding, "align_corners": corners}
         grid = (torch.rand(1, *(6,) * axes, axes) * 2 - 1).to(dtype)
         other = grid.clone()
         grid[..., axis], other[..., axis] = NAN, -1
@@ -108,7 +108,7 @@ def test_gradients_at_the_border_keep_their_sign_23925():
     for padding, corners in itertools.product(PADDINGS, CORNERS):
         for x in (-1.2, -1.0, -0.97, 0.97, 1.0, 1.2):
             grid = torch.tensor([[[[x, 0.0]]]], dtype=torch.float64)
-            options = dict(padding_mode=padding, align_corners=corners)
+            options = {"padding_mode": padding, "align_corners": corners}
             _, _, ours = run(gs.grid_sample, image, grid, torch.ones(1, 1, 1, 1, dtype=torch.float64), **options)
             theirs = run(torch.nn.functional.grid_sample, image, grid, torch.ones(1, 1, 1, 1).double(), **options)[2]
             near(ours, theirs, 1e-12)

@@ -151,6 +151,21 @@ def test_outputs_larger_than_1024_by_1024_flaggems3027():
     near(ours, theirs, 2e-6)
 
 
+def test_vmap_over_the_last_axis_of_one_and_the_second_of_the_other():
+    """torch 2.13 fails an internal assertion here."""
+    images, grids = torch.rand(2, 3, 4, 5, 6), torch.rand(2, 6, 3, 7, 2)
+    got = torch.func.vmap(gs.grid_sample, (-1, 1))(images, grids)
+    assert torch.equal(got, torch.stack([gs.grid_sample(images[..., k], grids[:, k]) for k in range(6)]))
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, torch.from_numpy])
+def test_an_impossible_output_is_an_error_not_an_abort_cve_2022_41886(wrap):
+    with pytest.raises((MemoryError, ValueError, RuntimeError)):
+        gs.splat(wrap(np.ones((1, 1, 1), "f4")), wrap(np.zeros((1, 1, 3), "f4")), (2**30, 2**30, 2**30))
+    with pytest.raises(gs.GridSampleError):
+        gs.splat(wrap(np.ones((1, 1, 1), "f4")), wrap(np.zeros((1, 1, 1), "f4")), (2**31,))
+
+
 CORNER_POINTS = [[0.0, 0.0], [1.0, 1.0], [65535.0, 32768.0], [65534.5, 32767.5], [40000.25, 20000.75], [-3.0, 5.0]]
 
 
@@ -183,7 +198,7 @@ def test_strides_beyond_2_31_bytes_over_real_memory_41656(boundary):
     far[...] = small
     coords = np.random.default_rng(0).uniform(-2, 5, (1, 50, 2))
     for kernel in ("nearest", "linear", "cubic"):
-        options = dict(kernel=kernel, boundary=boundary)
+        options = {"kernel": kernel, "boundary": boundary}
         assert np.array_equal(gs.sample(far, coords, **options), gs.sample(small, coords, **options))
 
 
@@ -193,7 +208,9 @@ def views(array):
         flip = tuple(slice(None, None, -1 if a else 1) for a in axes)
         yield np.ascontiguousarray(array[flip])[flip]
     yield np.asfortranarray(array)
-    yield np.frombuffer(b"\0" + array.tobytes(), array.dtype, array.size, 1).reshape(array.shape)  # unaligned, read-only
+    yield np.frombuffer(b"\0" + array.tobytes(), array.dtype, array.size, 1).reshape(
+        array.shape
+    )  # unaligned, read-only
     frozen = array.copy()
     frozen.flags.writeable = False
     yield frozen

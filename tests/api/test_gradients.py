@@ -59,7 +59,7 @@ def test_gradcheck_of_sample_and_splat(kernel, boundary):
     if KERNELS[kernel].prefilter:
         pytest.skip("prefiltered kernels have their own tests")
     fill = {"fill": 0.5} if boundary == "constant" else {}
-    options = dict(kernel=kernel, boundary=boundary)
+    options = {"kernel": kernel, "boundary": boundary}
     for axes in (1, 2):
         sizes = (4, 3)[:axes]
         coords = off_the_kinks(doubles(2, 3, axes, low=-2.4, high=4.9, seed=axes, grad=False)).requires_grad_()
@@ -69,10 +69,13 @@ def test_gradcheck_of_sample_and_splat(kernel, boundary):
 
 
 def test_gradients_with_outside_and_orders():
-    image, coords = doubles(1, 1, 4, 3), off_the_kinks(doubles(1, 7, 2, low=-1.4, high=4.4, grad=False)).requires_grad_()
+    image, coords = (
+        doubles(1, 1, 4, 3),
+        off_the_kinks(doubles(1, 7, 2, low=-1.4, high=4.4, grad=False)).requires_grad_(),
+    )
     for order, frame in itertools.product(("xy", "ij"), ("pixel", "unit", "edges", "corners")):
         scale = 1.0 if frame == "pixel" else 0.2
-        options = dict(order=order, frame=frame, outside=2.0, kernel="catmull_rom")
+        options = {"order": order, "frame": frame, "outside": 2.0, "kernel": "catmull_rom"}
         assert gradcheck(lambda i, c, s=scale, o=options: gs.sample(i, c * s, **o), (image, coords))
 
 
@@ -112,7 +115,9 @@ def test_splat_computes_only_what_is_asked(monkeypatch):
     calls = []
     for name in ("pull", "backward"):
         inner = getattr(cpu, name)
-        monkeypatch.setattr(cpu, name, lambda *a, n=name, f=inner: (calls.append((n, [x is None for x in a[4:6]])), f(*a)))
+        monkeypatch.setattr(
+            cpu, name, lambda *a, n=name, f=inner: (calls.append((n, [x is None for x in a[4:6]])), f(*a))
+        )
     values, coords = torch.rand(1, 1, 5), torch.rand(1, 5, 1)
     gs.splat(values.requires_grad_(), coords, (4,)).sum().backward()
     assert [name for name, _ in calls] == ["pull"]
@@ -155,7 +160,7 @@ def test_splat_is_the_adjoint_of_sample(kernel, boundary):
             sizes = (5, 4, 3)[:axes]
             u, v = doubles(2, 3, *sizes, grad=False).to(dtype), doubles(2, 3, 40, seed=1, grad=False).to(dtype)
             coords = doubles(2, 40, axes, low=-7, high=11, seed=2, grad=False).to(dtype)
-            options = dict(kernel=kernel, boundary=boundary, order=order)
+            options = {"kernel": kernel, "boundary": boundary, "order": order}
             pulled, pushed = gs.sample(u, coords, **options), gs.splat(v, coords, sizes, **options)
             scale = float(pulled.norm() * v.norm()) + 1
             assert abs(float((pulled * v).sum() - (u * pushed).sum())) <= bound * scale
@@ -211,7 +216,8 @@ def test_fake_tensors_raise_the_eager_error_193822():
 def test_torchs_number_of_threads_is_kept(number, monkeypatch):
     seen = []
     for name in ("pull", "push", "pull_grad", "backward"):
-        monkeypatch.setattr(cpu, name, lambda *a, f=getattr(cpu, name): (seen.append(a[-1]), f(*a)))
+        inner = getattr(cpu, name)
+        monkeypatch.setattr(cpu, name, lambda *a, f=inner: (seen.append(a[-1]), f(*a)))
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -125,12 +125,13 @@ def test_affine_grid_raises_what_torch_raises(case):
 
 
 GOLDEN = {
-    "components on axis 1": "grid_sample: expected grid (N, *out, 2) for input with 2 spatial axes, got input of shape "
-    "(2, 3, 4, 5) and grid of shape (2, 2, 6, 7); the components lie on axis 1: permute (transpose) grid to (0, 2, 3, 1)",
+    "components on axis 1": "grid_sample: expected grid (N, *out, 2) for input with 2 spatial axes, got input of "
+    "shape (2, 3, 4, 5) and grid of shape (2, 2, 6, 7); the components lie on axis 1: permute (transpose) grid to "
+    "(0, 2, 3, 1)",
     "image of rank 2": "grid_sample: expected input (N, C, *n) with 1 to 3 spatial axes, got input of shape (4, 5); "
     "add batch and channel axes, e.g. image[None, None]",
-    "batch of 1 against 2": "grid_sample: expected input and grid of one batch size, got input of shape (1, 3, 4, 5) and "
-    "grid of shape (2, 6, 7, 2); expand one of them, or use gridsample.sample, where a batch of 1 stands for all",
+    "batch of 1 against 2": "grid_sample: expected input and grid of one batch size, got input of shape (1, 3, 4, 5) "
+    "and grid of shape (2, 6, 7, 2); expand one of them, or use gridsample.sample, where a batch of 1 stands for all",
     "integer grid": "grid_sample: expected grid of one of the types float16, bfloat16, float32, float64, got int64; "
     "coordinates are real numbers: make them float32",
     "float image, double grid": "grid_sample: expected input and grid of one type, got float32 and float64; "
@@ -190,7 +191,9 @@ def test_align_corners_none_warns():
 
 
 def test_another_device_is_refused_by_name():
-    with pytest.raises(NotImplementedError, match=r"expected tensors on one device, got image on cpu and coords on meta"):
+    with pytest.raises(
+        NotImplementedError, match=r"expected tensors on one device, got image on cpu and coords on meta"
+    ):
         gs.sample(image(), grid().to("meta"))
 
 

@@ -22,7 +22,7 @@ EPS = 2.0**-23
 
 def both(sizes, mode, padding, corners, dtype):
     image, grid, weigh = tensors(sizes, corners, dtype)
-    options = dict(mode=mode, padding_mode=padding, align_corners=corners)
+    options = {"mode": mode, "padding_mode": padding, "align_corners": corners}
     ours = run(gs.grid_sample, image, grid, weigh, **options)
     theirs = run(F.grid_sample, image, grid, weigh, **options)
     assert [t.dtype for t in ours] == [dtype] * 3
@@ -72,7 +72,9 @@ def test_more_ranks_than_torch_has(axes, mode, padding, corners):
 
 def test_one_axis_is_torch_on_an_image_of_one_row():
     image, grid, weigh = tensors((9,), False, torch.float64)
-    flat = F.grid_sample(image[:, :, None], torch.stack([grid[..., 0], 0 * grid[..., 0]], -1)[:, None], align_corners=False)
+    flat = F.grid_sample(
+        image[:, :, None], torch.stack([grid[..., 0], 0 * grid[..., 0]], -1)[:, None], align_corners=False
+    )
     assert gs.grid_sample(image, grid).shape == weigh.shape
     near(gs.grid_sample(image, grid), flat[:, :, 0], 1e-12)
 
@@ -97,7 +99,7 @@ def layouts(image, grid, weigh):
 def test_any_layout(mode, dtype):
     image, grid, weigh = tensors((5, 6), False, dtype)
     for name, *arrays in layouts(image, grid, weigh):
-        options = dict(mode=mode, padding_mode="reflection", align_corners=False)
+        options = {"mode": mode, "padding_mode": "reflection", "align_corners": False}
         plain = run(gs.grid_sample, *(t.contiguous() for t in arrays), **options)
         ours = run(gs.grid_sample, *arrays, **options)
         theirs = run(F.grid_sample, *arrays, **options)
