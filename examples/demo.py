@@ -48,7 +48,8 @@ def warp(image: np.ndarray, coords: np.ndarray, rule: Boundary) -> np.ndarray:
     """The photograph (1, 3, h, w) in [0, 1] sampled with one boundary rule, as a picture (H, W, 3)."""
     # Rules with a sign continue the picture as its negative; that is seen when mid-grey is 0.
     middle = 0.5 if rule.sign < 0 else 0.0
-    result = gs.sample(image - middle, coords, boundary=rule.name, fill=0.55) + middle
+    fill = 0.55 if rule.name == "constant" else 0.0
+    result = gs.sample(image - middle, coords, boundary=rule.name, fill=fill) + middle
     return np.clip(result[0].transpose(1, 2, 0), 0, 1)
 
 

@@ -75,6 +75,10 @@ std::int64_t batch_of(std::int64_t a, std::int64_t b) {
   return a == 1 ? b : a;
 }
 
+bool same_shape(const View& a, const View& b) {
+  return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
+}
+
 PointArray point_array(const View& v, int first_point, int points, bool component) {
   PointArray a{};
   a.data = v.data;
@@ -162,9 +166,6 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   }
   expect(used == (1u << axes) - 1, "each coordinate component once");
 
-  const auto same_shape = [&](const View& a, const View& b) {
-    return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
-  };
   const View& strides = arrays.target ? *arrays.target : image;
   expect(same_shape(strides, image), "an image gradient shaped like the image");
   if (arrays.image) job.image = image.data;
@@ -255,6 +256,9 @@ void push(const Problem& problem, const View& values, const View& coords, const 
 
 void backward(const Problem& problem, const View& grad, const View& image, const View& coords, const View* grad_image,
               const View* grad_coords, int threads) {
+  // before any of the passes below has written anything
+  expect(!grad_image || same_shape(*grad_image, image), "an image gradient shaped like the image");
+  expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
   if (grad_image && grad_coords) {
     // In one pass when each batch element is one task and both images are walked alike.
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);

@@ -50,7 +50,8 @@ template <class T, int D, int K> struct Folder {
           if (!hole[l]) continue;
           int32_t pixel = j[l];
           T sign = 1;
-          if (fold_periodic(axis.rule, n, pixel, sign)) hole[l] = 0;
+          if (!fold_periodic(axis.rule, n, pixel, sign)) continue;  // a hole has no sign either
+          hole[l] = 0;
           j[l] = pixel;
           if (sign == 1) continue;
           block.weight[d][k][p + l] *= sign;

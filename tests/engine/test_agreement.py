@@ -60,7 +60,9 @@ def points_for(sizes: tuple[int, ...], frame: str, dtype: type, rng: np.random.G
     for n in reversed(sizes):
         offset, scale, shift = map(float, FRAMES[frame].numbers(n))
         special = np.array([-1.0, -0.5, 0.0, 0.5, n - 1.5, n - 1.0, n - 0.5, float(n), -7.5 * n, 9.0 * n])
-        x = np.concatenate([rng.uniform(-2 * n - 2, 3 * n + 2, 20), rng.uniform(0, n - 1, 14), rng.permutation(special)])
+        x = np.concatenate(
+            [rng.uniform(-2 * n - 2, 3 * n + 2, 20), rng.uniform(0, n - 1, 14), rng.permutation(special)]
+        )
         columns.append((x - shift) / (scale or 1.0) - offset)
     return np.stack([np.stack(columns, -1), rng.permutation(np.stack(columns, -1))]).astype(dtype)
 

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fuzz of whole calls: random shapes, strides, options and coordinates, wild ones included, through every verb and
+// target. Memory is exactly sized, so the sanitizers see any step beyond it; calls on tame points are compared with the
+// oracle, and every call with itself on other numbers of threads, bit for bit.
+//   fuzz [rounds] [seed]
+#include <cstring>
+#include <limits>
+
+#include "oracle.hpp"
+#include "arrays.hpp"
+
+using namespace test;
+
+namespace {
+
+double coordinate(Random& random, const Axis& axis, std::int64_t n, bool wild) {
+  static const double strange[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+                                   -std::numeric_limits<double>::infinity(), 1e10, -1e10, 3e38, -3e38, 1e300, 1e-320, 7e7};
+  if (wild && random() % 4 == 0) return strange[random() % (sizeof strange / sizeof *strange)];
+  double x = real(random) * 4 * double(n) - 1.5 * double(n);
+  if (random() % 3 == 0) x = double(pick(random, -4 * n, 8 * n)) / 2;  // pixels and ties
+  return axis.scale == 0 ? x : (x - axis.shift) / axis.scale - axis.offset;
+}
+
+Problem random_problem(Random& random, int axes, const Shape& sizes, bool wild) {
+  Problem problem{};
+  problem.axes = axes;
+  problem.kernel = table::kernels[random() % (sizeof table::kernels / sizeof *table::kernels)];
+  problem.ties = random() % 2 ? Ties::even : Ties::up;
+  problem.nan = wild ? NotANumber(random() % 3) : NotANumber::minus_one;
+  problem.fill = random() % 2 ? 0.0 : 0.75;
+  problem.has_outside = wild && random() % 3 == 0;
+  problem.outside = -2.5;
+  const int turn = int(random() % std::uint64_t(axes));
+  for (int d = 0; d < axes; ++d) {
+    const double n = double(sizes[std::size_t(d)]);
+    const double frames[4][3] = {{0, 1, 0}, {0, n, -0.5}, {1, n / 2, -0.5}, {1, (n - 1) / 2, 0}};
+    const double* frame = frames[random() % 4];
+    const auto& rule = table::boundaries[random() % (sizeof table::boundaries / sizeof *table::boundaries)];
+    const bool folds = wild && problem.kernel.taps <= 2 && random() % 2 && (rule.family == table::Family::clamp || rule.shift == 0);
+    problem.axis[d] = {rule, folds, (d + turn) % axes, frame[0], frame[1], frame[2]};
+  }
+  return problem;
+}
+
+struct Setup {
+  Problem problem;
+  Array image, coords, values;
+  bool wild;
+};
+
+Setup random_setup(Random& random) {
+  const int axes = int(pick(random, 1, 3)), points = int(pick(random, 0, 3));
+  const auto length = [&](std::int64_t most) { return random() % 4 == 0 ? 1 : pick(random, 1, most); };
+  const std::int64_t batch = random() % 20 == 0 ? 0 : length(3), channels = random() % 20 == 0 ? 0 : length(9);
+  Shape image{random() % 3 ? batch : 1, channels}, coords{random() % 3 ? batch : 1}, values{0, channels};
+  for (int d = 0; d < axes; ++d) image.push_back(length(9));
+  for (int i = 0; i < points; ++i) coords.push_back(random() % 25 == 0 ? 0 : length(points == 1 ? 700 : i + 1 == points ? 80 : 6));
+  values[0] = image[0] == 1 ? coords[0] : image[0];
+  values.insert(values.end(), coords.begin() + 1, coords.end());
+  coords.push_back(axes);
+  const Scalar scalar = random() % 2 ? Scalar::f32 : Scalar::f64, other = random() % 3 ? scalar : Scalar::f32;
+  const auto layout = [&] { return random() % 2 ? Layout::any : Layout::plain; };
+  const bool wild = random() % 2;
+  const Shape sizes(image.begin() + 2, image.end());
+  Setup s{random_problem(random, axes, sizes, wild), Array(random, image, scalar, layout()),
+          Array(random, coords, other, layout()), Array(random, values, scalar, layout()), wild};
+  each(image, [&](const Shape& at) { s.image.set(at, real(random) * 2 - 1); });
+  each(values, [&](const Shape& at) { s.values.set(at, real(random) * 2 - 1); });
+  each(coords, [&](const Shape& at) {
+    for (int d = 0; d < axes; ++d)
+      if (s.problem.axis[d].component == at.back())
+        s.coords.set(at, coordinate(random, s.problem.axis[d], sizes[std::size_t(d)], wild));
+  });
+  return s;
+}
+
+void same_bits(const View& a, const View& b, const char* what) {
+  each(shape_of(a), [&](const Shape& at) {
+    const double x = oracle::read(a, at), y = oracle::read(b, at);
+    CHECK(std::memcmp(&x, &y, 8) == 0 || (x != x && y != y), "%s: %.17g and %.17g", what, x, y);
+  });
+}
+
+// Runs a call into fresh memory of `shape` with 1 and 3 threads and returns the result.
+template <class Call> Array twice(Random& random, const Shape& shape, Scalar scalar, const char* what, Call call) {
+  Array one(random, shape, scalar, Layout::plain), three(random, shape, scalar, Layout::any);
+  call(one.view, 1);
+  call(three.view, 3);
+  same_bits(one.view, three.view, what);
+  return one;
+}
+
+void check_tame(const Setup& s, const View& pulled, const View& pushed, const View& jacobian) {
+  const View &image = s.image.view, &coords = s.coords.view;
+  const int axes = s.problem.axes;
+  const bool in_float = image.scalar == Scalar::f32 && coords.scalar == Scalar::f32;
+  const double bound = image.scalar == Scalar::f32 ? 2e-5 : 1e-11;
+  double steepest = 1;
+  for (int d = 0; d < axes; ++d) steepest = std::max(steepest, std::abs(s.problem.axis[d].scale));
+  std::vector<double> sums(1, 0);
+  double total = 0, expected = 0, size = 1;  // <push(v), 1> against the sum of weights, channel by channel
+  each(shape_of(pulled), [&](const Shape& at) {
+    Shape point{coords.shape[0] == 1 ? 0 : at[0]};
+    point.insert(point.end(), at.begin() + 2, at.end());
+    point.push_back(0);
+    std::vector<oracle::Place> places;
+    bool buried = false;
+    for (int d = 0; d < axes; ++d) {
+      point.back() = s.problem.axis[d].component;
+      places.push_back(oracle::place(s.problem, d, image.shape[2 + d], oracle::read(coords, point), in_float));
+      buried = buried || places.back().buried;
+    }
+    double value = 0, slope[max_axes] = {}, weights = 0;
+    oracle::each_tap(places, [&](const std::vector<std::int64_t>& pixel, double weight, const double* along) {
+      Shape from{image.shape[0] == 1 ? 0 : at[0], at[1]};
+      from.insert(from.end(), pixel.begin(), pixel.end());
+      const double v = pixel.empty() ? s.problem.fill : oracle::read(image, from);
+      value += weight * v;
+      for (int d = 0; d < axes; ++d) slope[d] += along[d] * v;
+      if (!pixel.empty()) weights += weight;
+    });
+    if (buried) value = s.problem.fill, slope[0] = slope[1] = slope[2] = 0;
+    CHECK(std::abs(value - oracle::read(pulled, at)) <= bound * 2, "pull with %s, %s of %d axes: %g, oracle %g",
+          s.problem.kernel.name, s.problem.axis[0].rule.name, axes, oracle::read(pulled, at), value);
+    for (int d = 0; d < axes; ++d) {
+      Shape component = at;
+      component.push_back(s.problem.axis[d].component);
+      const double got = oracle::read(jacobian, component);
+      CHECK(std::abs(slope[d] - got) <= bound * 8 * steepest, "pull_grad: %g, oracle %g", got, slope[d]);
+    }
+    expected += weights * oracle::read(s.values.view, at);
+    size += 1;
+  });
+  each(shape_of(pushed), [&](const Shape& at) { total += oracle::read(pushed, at); });
+  CHECK(std::abs(total - expected) <= bound * 10 * size, "push: sum %g, oracle %g", total, expected);
+}
+
+void round_trip(Random& random) {
+  const Setup s = random_setup(random);
+  const View &image = s.image.view, &coords = s.coords.view, &values = s.values.view;
+  Shape jacobian = shape_of(values);
+  jacobian.push_back(s.problem.axes);
+  const Array pulled = twice(random, shape_of(values), image.scalar, "pull", [&](const View& out, int threads) {
+    pull(s.problem, image, coords, out, threads);
+  });
+  const Array slopes = twice(random, jacobian, image.scalar, "pull_grad", [&](const View& out, int threads) {
+    pull_grad(s.problem, image, coords, out, threads);
+  });
+  const Array pushed = twice(random, shape_of(image), image.scalar, "push", [&](const View& out, int threads) {
+    push(s.problem, values, coords, out, threads);
+  });
+  Array grad_coords(random, shape_of(coords), coords.scalar, Layout::any);
+  const Array grad_image = twice(random, shape_of(image), image.scalar, "backward", [&](const View& out, int threads) {
+    backward(s.problem, values, image, coords, &out, &grad_coords.view, threads);
+  });
+  same_bits(grad_image.view, pushed.view, "backward and push");
+  twice(random, shape_of(coords), coords.scalar, "backward to coords", [&](const View& out, int threads) {
+    backward(s.problem, values, image, coords, nullptr, &out, threads);
+  });
+  if (!s.wild) check_tame(s, pulled.view, pushed.view, slopes.view);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const int rounds = count > 1 ? std::atoi(words[1]) : 2000;
+  const unsigned long seed = count > 2 ? std::strtoul(words[2], nullptr, 10) : 1;
+  for (const std::string& name : targets()) {
+    set_target(name);
+    for (int i = 0; i < rounds; ++i) {
+      Random random(seed * 1000003 + std::uint64_t(i));
+      round_trip(random);
+    }
+    std::printf("%s: %d rounds\n", name.c_str(), rounds);
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that must be refused before memory is touched, calls from many threads at once, and calls after a fork.
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+#include "arrays.hpp"
+#include "oracle.hpp"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+using namespace test;
+
+namespace {
+
+Problem linear(int axes) {
+  Problem problem{};
+  problem.axes = axes;
+  problem.kernel = kernel_named("linear");
+  for (int d = 0; d < axes; ++d) problem.axis[d] = {boundary_named("mirror"), false, d, 0, 1, 0};
+  return problem;
+}
+
+void refused(const char* what, const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument&) {
+    return;
+  }
+  CHECK(false, "%s was not refused", what);
+}
+
+Array filled(Random& random, const Shape& shape, Scalar scalar = Scalar::f32) {
+  Array array(random, shape, scalar, Layout::plain);
+  each(shape, [&](const Shape& at) { array.set(at, real(random) * 5); });
+  return array;
+}
+
+void test_refusals() {
+  Random random(1);
+  const Array image = filled(random, {2, 3, 4, 5}), coords = filled(random, {2, 6, 2}), out = filled(random, {2, 3, 6});
+  const Problem good = linear(2);
+  pull(good, image.view, coords.view, out.view, 1);
+  const auto with_out = [&](const Shape& shape, Scalar scalar = Scalar::f32) {
+    refused("values that do not fit", [&] { pull(good, image.view, coords.view, filled(random, shape, scalar).view, 1); });
+  };
+  with_out({2, 3, 5});
+  with_out({2, 2, 6});
+  with_out({1, 3, 6});
+  with_out({2, 3, 6, 1});
+  with_out({2, 3, 6}, Scalar::f64);
+  refused("another batch", [&] { pull(good, image.view, filled(random, {3, 6, 2}).view, out.view, 1); });
+  refused("three components", [&] { pull(good, image.view, filled(random, {2, 6, 3}).view, out.view, 1); });
+  refused("an empty axis", [&] { pull(good, filled(random, {2, 3, 0, 5}).view, coords.view, out.view, 1); });
+  refused("another rank", [&] { pull(linear(3), image.view, coords.view, out.view, 1); });
+  Problem bad = good;
+  bad.axis[1].component = 0;
+  refused("one component twice", [&] { pull(bad, image.view, coords.view, out.view, 1); });
+  bad = good;
+  bad.axis[1].component = 7;
+  refused("a component that is not there", [&] { pull(bad, image.view, coords.view, out.view, 1); });
+  bad = good;
+  bad.kernel.taps = 3;
+  refused("three taps", [&] { pull(bad, image.view, coords.view, out.view, 1); });
+  const Array smaller = filled(random, {2, 3, 4, 4});
+  refused("a gradient of another shape", [&] { backward(good, out.view, image.view, coords.view, &smaller.view, nullptr, 1); });
+  refused("an unknown kernel", [] { kernel_named("liner"); });
+  refused("an unknown boundary", [] { boundary_named("mirrored"); });
+  refused("an unknown target", [] { set_target("sse9"); });
+}
+
+// Sums of a result, as bits, so that runs can be compared.
+double checksum(int threads) {
+  Random random(7);
+  const Array image = filled(random, {1, 4, 60, 70}), coords = filled(random, {1, 90, 100, 2});
+  const Array out(random, {1, 4, 90, 100}, Scalar::f32, Layout::plain);
+  pull(linear(2), image.view, coords.view, out.view, threads);
+  double sum = 0;
+  each(shape_of(out.view), [&](const Shape& at) { sum += oracle::read(out.view, at); });
+  return sum;
+}
+
+void test_many_threads(double expected) {
+  std::vector<std::thread> crowd;
+  for (int i = 0; i < 8; ++i)
+    crowd.emplace_back([=] {
+      for (int turn = 0; turn < 5; ++turn) CHECK(checksum(1 + (i + turn) % 4) == expected, "from thread %d", i);
+    });
+  for (std::thread& one : crowd) one.join();
+}
+
+void test_fork(double expected) {
+#if defined(__unix__) || defined(__APPLE__)
+  CHECK(checksum(4) == expected, "before the fork");  // the pool is running
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // a hang ends the child, and the test
+    _exit(checksum(4) == expected ? 0 : 1);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child, "waitpid");
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with status %d", status);
+  CHECK(checksum(4) == expected, "after the fork");
+#endif
+}
+
+}  // namespace
+
+int main() {
+  test_refusals();
+  const double expected = checksum(1);
+  test_many_threads(expected);
+  test_fork(expected);
+  std::puts("calls: ok");
+}
