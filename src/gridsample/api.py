@@ -44,9 +44,9 @@ def grid_sample(
     >>> gs.grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))
     array([[[[1.5]]]], dtype=float32)
     """
-    corners = _given("grid_sample") if align_corners is None else align_corners
-    options = grid_sample_options(mode, padding_mode, corners)
-    return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
+    corners = _align_corners("grid_sample", align_corners)
+    framework = frameworks.of("grid_sample", input=input, grid=grid)
+    return framework.pull("grid_sample", input, grid, grid_sample_options(mode, padding_mode, corners))
 
 
 def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = False) -> Any:
@@ -72,7 +72,7 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = Fa
     array([[[[-0.5,  0. ],
              [ 0.5,  0. ]]]], dtype=float32)
     """
-    corners = _given("affine_grid") if align_corners is None else flag("affine_grid", "align_corners", align_corners)
+    corners = _align_corners("affine_grid", align_corners)
     sizes = whole_numbers("affine_grid", "size", size)
     return frameworks.of("affine_grid", theta=theta).affine_grid(theta, sizes, corners)
 
@@ -118,7 +118,8 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
+    names = {"kernel": kernel, "boundary": boundary, "frame": frame, "order": order, "nonfinite": nonfinite}
+    options = sample_options("sample", fill=fill, outside=outside, **names)  # type: ignore[arg-type]
     return frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, options, out)
 
 
@@ -158,7 +159,7 @@ def splat(
     if nonfinite == "propagate":
         do = "choose 'outside' to leave such points out, or 'error'"
         raise ArgumentTypeError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
-    options = sample_options("splat", kernel, boundary, 0.0, frame, order, nonfinite, None)
+    options = sample_options("splat", kernel=kernel, boundary=boundary, frame=frame, order=order, nonfinite=nonfinite)
     sizes = whole_numbers("splat", "shape", shape)
     return frameworks.of("splat", values=values, coords=coords).push("splat", values, coords, sizes, options)
 
@@ -194,12 +195,14 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
-    options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)
+    names = {"kernel": kernel, "boundary": boundary, "frame": frame, "order": order, "nonfinite": nonfinite}
+    options = sample_options("sample_grad", fill=fill, outside=outside, **names)  # type: ignore[arg-type]
     return frameworks.of("sample_grad", image=image, coords=coords).pull_grad("sample_grad", image, coords, options)
 
 
-def _given(where: str) -> bool:
-    """What ``align_corners=None`` counts as, said aloud: torch's functions warn too."""
-    message = f"{where}: align_corners=None counts as False; say which you mean to silence this"
-    warnings.warn(message, UserWarning, stacklevel=3)
-    return False
+def _align_corners(where: str, value: bool | None) -> bool:
+    if value is None:
+        message = f"{where}: align_corners=None counts as False; say which you mean to silence this"
+        warnings.warn(message, UserWarning, stacklevel=3)
+        return False
+    return flag(where, "align_corners", value)
