@@ -26,6 +26,8 @@ Run = tuple[Case, str, str, str, int]
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     options = _parser().parse_args(argv)
+    if options.page:
+        return report.write_page(check=options.check)
     missing = [name for name in (PEERS[options.peer].package, "jsonschema", "tqdm") if find_spec(name) is None]
     if missing:
         print(
@@ -142,5 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1])
     parser.add_argument("--budget", type=float, default=1.0, metavar="SECONDS", help="time for each case")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the result as JSON")
+    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md from bench/results, time nothing")
+    parser.add_argument("--check", action="store_true", help="with --page: only say whether the page is in step")
     parser.add_argument("--list", action="store_true", help="show what would be run")
     return parser

@@ -6,10 +6,9 @@ A framework is a module with the functions pull, push, pull_grad and affine_grid
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from gridsample.errors import ArgumentTypeError
 
@@ -18,8 +17,8 @@ FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorF
 
 
 @lru_cache(maxsize=256)
-def _library(kind: Hashable) -> str | None:
-    roots = [base.__module__.split(".")[0] for base in cast(type, kind).__mro__]
+def _library(kind: Any) -> str | None:
+    roots = [base.__module__.split(".")[0] for base in kind.__mro__]
     return next((root for root in roots if root in MODULES or root in FOREIGN), None)
 
 
