@@ -26,7 +26,7 @@ def of(where: str, **arrays: Any) -> Any:
     """The framework module that all ``arrays`` belong to; raises with their names if there is none."""
     found: dict[str, str] = {}
     for name, array in arrays.items():
-        library = _library(type(array))
+        library = _library(type(array))  # type: ignore[arg-type]
         if library is None:
             got = f"{type(array).__module__}.{type(array).__qualname__}"
             raise ArgumentTypeError(where, f"{name} to be a NumPy array or torch tensor", got, "convert it first")
