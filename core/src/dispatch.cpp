@@ -156,11 +156,13 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(values.shape[0] == job.batch && values.shape[1] == job.channels, "values of (batch, channels, *points)");
   for (int i = 0; i < points; ++i) expect(values.shape[2 + i] == coords.shape[1 + i], "values shaped like the coords");
   unsigned used = 0;
+  job.buries = problem.fill != 0;
   for (int d = 0; d < axes; ++d) {
     const Axis& axis = problem.axis[d];
     expect(axis.component >= 0 && axis.component < axes, "coordinate components inside 0 .. axes - 1");
     expect(axis.rule.family != table::Family::periodic || (axis.rule.shift >= 0 && axis.rule.p1 >= 1), "the boundary");
     used |= 1u << axis.component;
+    job.buries = job.buries || axis.rule.sign < 0;
     job.size[d] = image.shape[2 + d];
     expect(job.size[d] >= 1 && job.size[d] <= far_away, "spatial axes of 1 to 2^30 pixels");
   }
@@ -270,8 +272,8 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   if (grad_image) push(problem, grad, coords, *grad_image, threads);
   if (grad_coords) {
     Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
-    const bool nothing = job.batch == 0 || job.tiles == 0;  // no channels still means a gradient of zeros
-    if (!nothing)
+    // an image without batch or channels still has coordinates, whose gradient is zero
+    if (job.coords_batches > 0 && job.tiles > 0)
       run_tasks(job, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
                 worthwhile(job, threads));
   }

@@ -70,10 +70,17 @@ template <class T, int D, int K> struct Folder {
   }
 
   // A point none of whose taps is a pixel is the fill itself, not the fill times weights that add up to almost one.
-  // (A fill of zero needs no such care.)
-  void bury(int p, const Index<T>& beyond) {
+  // (A fill of zero needs no such care, unless a sign could make it -0.)
+  void bury(int p) {
+    Mask<T> buried{};
+    for (int d = 0; d < D; ++d) {
+      Mask<T> missed = ~Mask<T>{};
+      for (int k = 0; k < K; ++k) missed &= load<Mask<T>>(block.hole[d][k] + p);
+      buried |= missed;
+    }
+    if (!any(buried)) return;
     for (int l = 0; l < lanes<T>; ++l)
-      if (beyond[l] && block.dead[p + l] == Dead::no) {
+      if (buried[l] && block.dead[p + l] == Dead::no) {
         block.dead[p + l] = Dead::fill;
         block.any_dead = true;
       }
@@ -117,7 +124,7 @@ template <class T, int D, int K> struct Folder {
     }
     if (!any(~(beyond | elsewhere))) return Where::outside;
     for (int d = 0; d < D; ++d) fold_axis(d, p);
-    if (job.problem.fill != 0 && any(beyond)) bury(p, beyond);
+    if (job.buries) bury(p);
     return Where::edge;
   }
 

@@ -30,6 +30,7 @@ struct Job {
   char* image;  // read by pull, pull_grad and the grid gradient
   std::int64_t image_batch, image_channel, image_stride[max_axes];
   char* target;  // added to by push and the image gradient; its strides are the image's
+  bool buries;         // points none of whose taps is a pixel must be answered apart
   bool short_offsets;  // every offset inside one channel fits 32 bits
 
   PointArray coords, values, grad_coords;

@@ -200,7 +200,7 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   block.fill = T(job.problem.fill);
   block.outside = T(job.problem.has_outside ? job.problem.outside : job.problem.fill);
   // only these calls mark points, or ask
-  if (job.problem.nan != NotANumber::minus_one || job.problem.has_outside || job.problem.fill != 0)
+  if (job.problem.nan != NotANumber::minus_one || job.problem.has_outside || job.buries)
     for (int p = 0; p < block.points; ++p) block.dead[p] = Dead::no;
 }
 

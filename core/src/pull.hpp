@@ -114,6 +114,7 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
         Vec<T> slope = jet.along[d] * folded * splat<T>(T(axis.scale));
         slope = folded == Vec<T>{} ? Vec<T>{} : slope;  // zero even beside an infinite pixel
         if (block.any_dead) slope = silence_dead<T, D, K>(block, p, slope);
+        slope = slope + Vec<T>{};  // no -0: which zero it is would depend on a point's neighbours
         store_lanes<T>(out + row * job.values.row + col * job.values.col + axis.component * job.values.component,
                        job.values.col, slope, count);
       }

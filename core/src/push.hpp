@@ -155,6 +155,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
   constexpr int capacity = tile_points(D, K);
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   alignas(64) T total[D][capacity] = {}, sum[D][capacity];
+  find_tile(job, first, tile, block);  // even if there is no batch to sum over
   for (int64_t n = first; n < last; ++n) {
     fill_block<T, D, K, true>(job, n, tile, block, {0, job.size[0]});
     __builtin_memset(sum, 0, sizeof sum);

@@ -245,8 +245,7 @@ template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t
 // Each pair is one 64-bit load; lanes are loaded in the order that leaves them sorted after one shuffle per half.
 template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* o, Vec<float>* out) {
   const auto two = [=](int first, int second) {
-    const __m128d low = _mm_load_sd((const double*)(base + o[first]));
-    return _mm_castpd_ps(_mm_loadh_pd(low, (const double*)(base + o[second])));
+    return _mm_castpd_ps(_mm_set_pd(peek<double>(base + o[second]), peek<double>(base + o[first])));
   };
   const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(0, 1)), two(4, 5), 1);
   const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(2, 3)), two(6, 7), 1);
