@@ -6,13 +6,11 @@
 Public names are exported here by hand; everything else is private. Importing this loads NumPy and nothing heavier.
 """
 
-from importlib.metadata import version as _version
-
 from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
-__version__ = _version("gridsample")
+__version__: str
 
 __all__ = [
     "GridSampleError",
@@ -25,3 +23,11 @@ __all__ = [
     "set_num_threads",
     "splat",
 ]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":  # read when asked for: the reader of metadata takes longer to load than this package
+        from importlib.metadata import version
+
+        return version("gridsample")
+    raise AttributeError(f"module 'gridsample' has no attribute {name!r}")

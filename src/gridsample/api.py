@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridsample import frameworks
-from gridsample.errors import ArgumentTypeError
+from gridsample.errors import OptionError
 from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
+from gridsample.spec.boundaries import BOUNDARIES
+from gridsample.spec.frames import FRAMES
+from gridsample.spec.kernels import KERNELS
 
 
 def grid_sample(
@@ -29,8 +32,10 @@ def grid_sample(
         gradient; positions beyond 2**30 pixels count as 2**30, so an infinite one is very far away. Half-way between
         two pixels "nearest" takes the even one. Half types are computed in float32 and rounded once.
 
-        mode: "bilinear" (also for volumes), "nearest", "bicubic" (a = -0.75, also for volumes), or any kernel name.
-        padding_mode: "zeros", "border", "reflection", or any boundary name (of `sample`).
+        mode: "bilinear" (also for volumes), "nearest", "bicubic" (a = -0.75, also for volumes), or a kernel's name:
+        {kernels}.
+        padding_mode: "zeros", "border", "reflection", or a boundary's name:
+        {boundaries}.
 
     Returns:
         (N, C, *out), of input's type.
@@ -44,9 +49,9 @@ def grid_sample(
     >>> gs.grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))
     array([[[[1.5]]]], dtype=float32)
     """
-    corners = _align_corners("grid_sample", align_corners)
-    framework = frameworks.of("grid_sample", input=input, grid=grid)
-    return framework.pull("grid_sample", input, grid, grid_sample_options(mode, padding_mode, corners))
+    corners = _given("grid_sample") if align_corners is None else align_corners
+    options = grid_sample_options(mode, padding_mode, corners)
+    return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
 
 
 def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = False) -> Any:
@@ -72,7 +77,7 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = Fa
     array([[[[-0.5,  0. ],
              [ 0.5,  0. ]]]], dtype=float32)
     """
-    corners = _align_corners("affine_grid", align_corners)
+    corners = _given("affine_grid") if align_corners is None else flag("affine_grid", "align_corners", align_corners)
     sizes = whole_numbers("affine_grid", "size", size)
     return frameworks.of("affine_grid", theta=theta).affine_grid(theta, sizes, corners)
 
@@ -99,13 +104,17 @@ def sample(
         coords: (N or 1, *out, D), any number of output axes, any of those types. A batch of 1 stands for all N.
 
     Convention:
-        coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first. frame: "pixel"
-        (0 is the centre of the first pixel), "unit", "edges", "corners". boundary: what a tap outside reads, one name
-        or one per spatial axis in memory order; "constant" reads ``fill`` (as any kernel weighs it, a fill of NaN also
-        reaches points on the last pixel). outside: instead, points whose centre lies outside the image get this value.
+        coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first.
+        frame: what a coordinate means.
+        {frames}.
+        kernel: how the taps around a point are weighed; ties of "nearest" go to the even pixel.
+        {kernels}.
+        boundary: what a tap outside reads, one name or one per spatial axis in memory order; "constant" reads ``fill``
+        (as any kernel weighs it, a fill of NaN also reaches points on the last pixel).
+        {boundaries}.
+        outside: instead, points whose centre lies outside the image get this value.
         nonfinite: a NaN coordinate gives NaN ("propagate"; infinite ones are very far away), "outside" gives
         ``outside`` or the fill for NaN and infinity, "error" raises. Such points have no gradient.
-        Ties of "nearest" go to the even pixel.
 
     Returns:
         (N, C, *out), of the image's type; ``out`` itself if given.
@@ -118,8 +127,7 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    names = {"kernel": kernel, "boundary": boundary, "frame": frame, "order": order, "nonfinite": nonfinite}
-    options = sample_options("sample", fill=fill, outside=outside, **names)  # type: ignore[arg-type]
+    options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, options, out)
 
 
@@ -158,8 +166,8 @@ def splat(
     """
     if nonfinite == "propagate":
         do = "choose 'outside' to leave such points out, or 'error'"
-        raise ArgumentTypeError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
-    options = sample_options("splat", kernel=kernel, boundary=boundary, frame=frame, order=order, nonfinite=nonfinite)
+        raise OptionError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
+    options = sample_options("splat", kernel, boundary, 0.0, frame, order, nonfinite, None)
     sizes = whole_numbers("splat", "shape", shape)
     return frameworks.of("splat", values=values, coords=coords).push("splat", values, coords, sizes, options)
 
@@ -195,14 +203,22 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
-    names = {"kernel": kernel, "boundary": boundary, "frame": frame, "order": order, "nonfinite": nonfinite}
-    options = sample_options("sample_grad", fill=fill, outside=outside, **names)  # type: ignore[arg-type]
+    options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample_grad", image=image, coords=coords).pull_grad("sample_grad", image, coords, options)
 
 
-def _align_corners(where: str, value: bool | None) -> bool:
-    if value is None:
-        message = f"{where}: align_corners=None counts as False; say which you mean to silence this"
-        warnings.warn(message, UserWarning, stacklevel=3)
-        return False
-    return flag(where, "align_corners", value)
+def _given(where: str) -> bool:
+    """What ``align_corners=None`` counts as, said aloud: torch's functions warn too."""
+    message = f"{where}: align_corners=None counts as False; say which you mean to silence this"
+    warnings.warn(message, UserWarning, stacklevel=3)
+    return False
+
+
+_TABLES = {
+    "{kernels}": ", ".join(f'"{name}"' for name in KERNELS),
+    "{boundaries}": ", ".join(f'"{name}"' for name in BOUNDARIES),
+    "{frames}": ",\n        ".join(f'"{name}": {frame.meaning}' for name, frame in FRAMES.items()),
+}
+for _verb in (grid_sample, sample, splat, sample_grad):
+    for _mark, _names in _TABLES.items():
+        _verb.__doc__ = (_verb.__doc__ or "").replace(_mark, _names)

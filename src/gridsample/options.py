@@ -8,12 +8,15 @@ printed graph, and parses back to the same object.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache, wraps
+from numbers import Real
+from typing import Any, TypeVar
 
-from gridsample.errors import ArgumentTypeError, OptionError, listed, unknown
+import numpy as np
+
+from gridsample.errors import ArgumentTypeError, GridSampleError, OptionError, listed, unknown
 from gridsample.spec import dialects
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.frames import FRAMES, ORDERS
@@ -22,6 +25,27 @@ from gridsample.spec.kernels import KERNELS
 TIES = ("even", "up")
 FOLDS = ("tap", "coordinate")
 NONFINITE = ("propagate", "outside", "error")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def remembered(function: Function) -> Function:
+    """Answers kept by arguments and their types, so that True is not taken for 1.
+
+    Arguments that cannot be kept (lists, symbolic sizes) are answered all the same, or refused by name.
+    """
+    fast = lru_cache(maxsize=2048, typed=True)(function)
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return fast(*arguments)
+        except TypeError as error:
+            if isinstance(error, GridSampleError):
+                raise
+            return function(*arguments)
+
+    return call  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -50,69 +74,66 @@ class Options:
     def __hash__(self) -> int:  # every call looks its Plan up by this
         return self._hash  # type: ignore[attr-defined, no-any-return]
 
+    @cached_property
     def text(self) -> str:
         """``kernel=linear boundary=zero fill=0.0 ...``: canonical, and read back by `parse`."""
-        return _text(self)
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return " ".join(f"{name}={','.join(v) if isinstance(v, tuple) else v}" for name, v in values)
 
     @staticmethod
     def parse(text: str) -> Options:
         return _parse(text)
 
-
-@lru_cache(maxsize=4096)
-def _text(options: Options) -> str:
-    values = {f.name: getattr(options, f.name) for f in fields(options)}
-    return " ".join(f"{k}={','.join(v) if isinstance(v, tuple) else v}" for k, v in values.items())
+    def linear(self) -> Options:
+        """The part that is linear in the image: what a tap or a point reads elsewhere is 0."""
+        return _linear(self)
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Options:
-    values: dict[str, Any] = dict(part.split("=", 1) for part in text.split(" "))
+    values: dict[str, Any] = dict(part.partition("=")[::2] for part in text.split(" "))
+    names = [f.name for f in fields(Options)]
+    if list(values) != names:
+        do = "pass an Options' text"
+        raise OptionError("gridsample operators", f"options of the form {'=... '.join(names)}=...", repr(text), do)
     values["boundary"] = tuple(values["boundary"].split(","))
     values["fill"] = float(values["fill"])
     values["outside"] = None if values["outside"] == "None" else float(values["outside"])
-    return Options(**values)
-
-
-def sample_options(
-    where: str,
-    *,
-    kernel: str,
-    boundary: str | Sequence[str],
-    fill: float = 0.0,
-    frame: str,
-    order: str,
-    nonfinite: str,
-    outside: float | None = None,
-) -> Options:
-    """The options of `sample` and its kin, every name checked."""
-    names = boundary if isinstance(boundary, str) else tuple(boundary)
-    return _sample_options(where, kernel, names, fill, frame, order, nonfinite, outside)
+    options = Options(**values)
+    tables: dict[str, Iterable[str]] = {"kernel": KERNELS, "frame": FRAMES, "order": ORDERS, "ties": TIES}
+    for name, table in (tables | {"fold": FOLDS, "nonfinite": ("minus_one", *NONFINITE)}).items():
+        _named("gridsample operators", name, values[name], table)
+    for name in options.boundary:
+        _named("gridsample operators", "boundary", name, BOUNDARIES)
+    return options
 
 
 @lru_cache(maxsize=4096)
-def _sample_options(
+def _linear(options: Options) -> Options:
+    return replace(options, fill=0.0, outside=None if options.outside is None else 0.0)
+
+
+@remembered
+def sample_options(
     where: str,
     kernel: str,
-    boundary: str | tuple[str, ...],
+    boundary: str | Sequence[str],
     fill: float,
     frame: str,
     order: str,
     nonfinite: str,
     outside: float | None,
 ) -> Options:
-    names = (boundary,) if isinstance(boundary, str) else boundary
+    """The options of `sample` and its kin, every name checked."""
     for argument, value, table in (("kernel", kernel, KERNELS), ("frame", frame, FRAMES), ("order", order, ORDERS)):
-        if value not in table:
-            raise unknown(where, argument, value, table)
+        _named(where, argument, value, table)
+    names = boundary if isinstance(boundary, (tuple, list)) and boundary else (boundary,)
     for name in names:
-        if name not in BOUNDARIES:
-            raise unknown(where, "boundary", name, BOUNDARIES)
-    if nonfinite not in NONFINITE:
-        raise unknown(where, "nonfinite", nonfinite, NONFINITE)
-    number(where, "fill", fill)
+        _named(where, "boundary", name, BOUNDARIES)
+    _named(where, "nonfinite", nonfinite, NONFINITE)
+    fill = number(where, "fill", fill)
     if outside is not None:
-        number(where, "outside", outside)
+        outside = number(where, "outside", outside)
     if fill != 0 and "constant" not in names:
         do = "use boundary='constant', or outside= for points whose centre lies outside"
         raise OptionError(where, "fill with boundary 'constant' only", f"fill={fill!r} and boundary={boundary!r}", do)
@@ -120,42 +141,49 @@ def _sample_options(
         do = "use 'constant' on every axis that ends: a tap outside two axes can read only one value"
         raise OptionError(where, "one fill for all axes", f"boundary={boundary!r} and fill={fill!r}", do)
     ties = KERNELS[kernel].ties or "even"
-    place = None if outside is None else float(outside)
-    return Options(kernel, names, float(fill), frame, order, ties, "tap", nonfinite, place)
+    return Options(kernel, tuple(names), fill, frame, order, ties, "tap", nonfinite, outside)
 
 
-@lru_cache(maxsize=256)
+@remembered
 def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:
     """The options of `grid_sample`: torch's names first, then ours."""
     where = "grid_sample"
+    corners = flag(where, "align_corners", align_corners)
     kernel = dialects.lookup("torch", "kernel", mode) if isinstance(mode, str) else None
-    name = kernel.ours if kernel else mode
-    if name not in KERNELS:
-        raise unknown(where, "mode", mode, [*dialects.names("torch", "kernel"), *KERNELS])
-    row = (
-        dialects.lookup("torch", "boundary", padding_mode, align_corners=align_corners)
-        if isinstance(padding_mode, str)
-        else None
-    )
-    boundary = row.ours if row else padding_mode
-    if boundary not in BOUNDARIES:
-        raise unknown(where, "padding_mode", padding_mode, [*dialects.names("torch", "boundary"), *BOUNDARIES])
+    name = kernel.ours if kernel and kernel.ours else mode
+    if not (isinstance(name, str) and name in KERNELS):
+        raise unknown(where, "mode", mode, dict.fromkeys([*dialects.names("torch", "kernel"), *KERNELS]))
+    row = dialects.lookup("torch", "boundary", padding_mode, corners) if isinstance(padding_mode, str) else None
+    boundary = row.ours if row and row.ours else padding_mode
+    if not (isinstance(boundary, str) and boundary in BOUNDARIES):
+        known = dict.fromkeys([*dialects.names("torch", "boundary"), *BOUNDARIES])
+        raise unknown(where, "padding_mode", padding_mode, known)
     # torch folds the position for its one- and two-tap modes, where it has the boundary at all
     folds = KERNELS[name].taps <= 2 and row is not None and row.fold == "coordinate"
-    frame = "corners" if align_corners else "edges"
+    frame = "corners" if corners else "edges"
     ties = KERNELS[name].ties or "even"
     return Options(name, (boundary,), 0.0, frame, "xy", ties, "coordinate" if folds else "tap", "minus_one", None)
 
 
-def number(where: str, argument: str, value: object) -> None:
-    """Refuses what is not a real number. NaN and infinity are allowed: a fill may well be NaN."""
-    if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "__float__")):
+def _named(where: str, argument: str, value: object, table: Iterable[str]) -> None:
+    if not (isinstance(value, str) and value in table):
+        raise unknown(where, argument, value, table)
+
+
+def number(where: str, argument: str, value: object) -> float:
+    """A real number. NaN and infinity are allowed: a fill may well be NaN."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise ArgumentTypeError(where, f"{argument} to be a number", repr(value), "pass a float")
+    try:
+        return float(value)
+    except OverflowError:
+        do = "pass float('inf') if that is meant"
+        raise OptionError(where, f"{argument} to be a number that a float can hold", repr(value)[:40], do) from None
 
 
 def flag(where: str, argument: str, value: object) -> bool:
-    """A bool, or what stands for one; torch's functions take nothing else either."""
-    if value in (True, False):
+    """A bool; torch's functions take nothing else either."""
+    if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise ArgumentTypeError(where, f"{argument} to be {listed(['True', 'False'])}", repr(value), "pass a bool")
 

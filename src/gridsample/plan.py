@@ -8,19 +8,22 @@ and later the exporters and diagnostics all read the same Plan.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from math import prod
 
 from gridsample.errors import DtypeError, NonFiniteError, OptionError, RankError, ShapeError
-from gridsample.options import Options
+from gridsample.options import Options, remembered
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.frames import FRAMES, component
 from gridsample.spec.kernels import KERNELS
 
 Shape = tuple[int, ...]
+Memory = tuple[int, Shape, Shape, int]  # address, shape, strides in bytes, bytes of an item
 
 MAX_AXES = 3  # of the compiled engine
+MAX_RANK = 15  # of coords: the engine's arrays have 16 axes, and derivatives have one more than coords
 LONGEST = 2**30  # pixels along one axis: tap indices fit 32 bits
+MOST = 2**59  # numbers in one array: their bytes fit 63 bits
 COMPUTED = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
 
 
@@ -50,22 +53,22 @@ class Plan:
     coords_dtype: str
     axes: tuple[AxisPlan, ...]
 
-    @property
+    @cached_property
     def batch(self) -> int:
         n, m = self.image_shape[0], self.coords_shape[0]
         return m if n == 1 else n
 
-    @property
+    @cached_property
     def out_shape(self) -> Shape:
         """(N, C, *out)"""
         return (self.batch, self.image_shape[1], *self.coords_shape[1:-1])
 
-    @property
+    @cached_property
     def jacobian_shape(self) -> Shape:
         """(N, C, *out, D)"""
         return (*self.out_shape, len(self.axes))
 
-    @property
+    @cached_property
     def compute_dtype(self) -> str:
         """The type images are loaded, weighed and summed in."""
         return COMPUTED[self.image_dtype]
@@ -92,17 +95,12 @@ class Plan:
         return "\n".join(lines)
 
 
+@remembered
 def make(
     where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
 ) -> Plan:
-    """The Plan of a call named ``where``, from the cache if it was made before; raises if anything does not fit."""
-    return _make(where, tuple(image_shape), image_dtype, tuple(coords_shape), coords_dtype, options)
-
-
-@lru_cache(maxsize=2048)
-def _make(
-    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
-) -> Plan:
+    """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit."""
+    image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
     if not 1 <= axes <= MAX_AXES:
@@ -122,6 +120,9 @@ def _make(
             got = f"{image_name} of shape {image_shape}"
             do = "pass an image with pixels" if n < 1 else "split the image along that axis"
             raise ShapeError(where, f"spatial axes of 1 to 2**30 pixels in {image_name}", got, do)
+    for shape in (image_shape, (*image_shape[:2], *coords_shape[1:])):
+        if prod(shape) > MOST:
+            raise ShapeError(where, "arrays that fit into memory", f"one of shape {shape}", "name a smaller shape")
     boundaries = options.boundary if len(options.boundary) > 1 else options.boundary * axes
     if len(boundaries) != axes:
         do = "give one name, or one per spatial axis in memory order (rows before columns)"
@@ -145,6 +146,8 @@ def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Sh
     expected = f"{coords_name} (N, *out, {axes}) for {image_name} with {axes} spatial axes"
     if len(coords_shape) < 2:
         raise RankError(where, expected, got, f"{coords_name} needs a batch axis first and {axes} components last")
+    if len(coords_shape) > MAX_RANK:
+        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got, "flatten some of the output axes")
     if coords_shape[-1] != axes:
         do = f"put the {axes} components of each point last"
         if len(coords_shape) == axes + 2 and coords_shape[1] == axes:
@@ -182,13 +185,35 @@ def check_values(where: str, values_shape: Shape, coords_shape: Shape) -> None:
         raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
 
 
-def check_out(where: str, plan: Plan, shape: Shape, dtype: str, writable: bool) -> None:
-    """The ``out`` a caller brings."""
+def check_out(where: str, plan: Plan, shape: Shape, dtype: str, strides: Shape, writable: bool) -> None:
+    """The ``out`` a caller brings; ``strides`` in any unit."""
     if shape != plan.out_shape or dtype != plan.image_dtype:
         expected = f"out of shape {plan.out_shape} and type {plan.image_dtype}"
         raise ShapeError(where, expected, f"{shape} and {dtype}", "leave out= away to have one made")
     if not writable:
         raise ShapeError(where, "out to be writable", "a read-only array", "copy it first")
+    if 0 in shape:
+        return
+    reach = 0  # of the axes with smaller strides: each next axis must step over them
+    for stride, n in sorted((abs(stride), n) for stride, n in zip(strides, shape, strict=True) if n > 1):
+        if stride <= reach:
+            do = "pass an array of its own, not an expanded one"
+            raise ShapeError(where, "out with a place for every value", f"strides {strides} that overlap", do)
+        reach += stride * (n - 1)
+
+
+def check_apart(where: str, name: str, out: Memory, other: Memory) -> None:
+    """Refuses an ``out`` that begins before ``name`` ends and ends after it begins."""
+    (low, high), (other_low, other_high) = _bounds(*out), _bounds(*other)
+    if low < other_high and other_low < high:
+        raise ShapeError(where, "out with memory of its own", f"out overlapping {name}", "use another array")
+
+
+def _bounds(address: int, shape: Shape, strides: Shape, item: int) -> tuple[int, int]:
+    if 0 in shape:
+        return address, address
+    steps = [stride * (n - 1) for stride, n in zip(strides, shape, strict=True)]
+    return address + sum(s for s in steps if s < 0), address + sum(s for s in steps if s > 0) + item
 
 
 def check_sizes(where: str, shape: Shape, coords_shape: Shape) -> None:
@@ -223,8 +248,3 @@ def check_affine(theta_shape: Shape, theta_dtype: str, size: Shape) -> None:
     if theta_shape[0] != size[0]:
         do = "make both batches alike, e.g. theta.expand(size[0], -1, -1)"
         raise ShapeError(where, f"theta of batch {size[0]}, as size says", f"batch {theta_shape[0]}", do)
-
-
-def points(shape: Shape) -> int:
-    """How many points coords of this shape hold."""
-    return prod(shape[:-1])

@@ -98,13 +98,18 @@ def test_what_was_broadcast_gets_the_sum(images, points):
 @pytest.mark.parametrize(("image_too", "grid_too"), [(True, True), (True, False), (False, True)])
 def test_no_gradient_is_computed_that_nobody_asked_for(image_too, grid_too, monkeypatch):
     asked = []
-    inner = cpu.backward
+    backward, push = cpu.backward, cpu.push
 
-    def record(plan, grad, image, coords, grad_image, grad_coords, threads):
+    def record_backward(plan, grad, image, coords, grad_image, grad_coords, threads):
         asked.append((grad_image is not None, grad_coords is not None))
-        inner(plan, grad, image, coords, grad_image, grad_coords, threads)
+        backward(plan, grad, image, coords, grad_image, grad_coords, threads)
 
-    monkeypatch.setattr(cpu, "backward", record)
+    def record_push(*arguments):
+        asked.append((True, False))
+        push(*arguments)
+
+    monkeypatch.setattr(cpu, "backward", record_backward)
+    monkeypatch.setattr(cpu, "push", record_push)
     image, grid = torch.rand(1, 1, 4, 4, requires_grad=image_too), torch.zeros(1, 2, 2, 2, requires_grad=grid_too)
     gs.grid_sample(image, grid).sum().backward()
     assert asked == [(image_too, grid_too)]
@@ -142,7 +147,9 @@ def test_second_derivatives_are_refused_never_answered():
     image, grid = doubles(1, 1, 4, 4), doubles(1, 3, 3, 2)
     first = torch.autograd.grad(gs.grid_sample(image, grid).sum(), (image, grid), create_graph=True)
     for gradient in first:
-        with pytest.raises(DerivativeError, match="expected first derivatives, got a derivative of a gradient"):
+        with pytest.raises(
+            DerivativeError, match="expected first derivatives by backward, got a derivative of a gradient"
+        ):
             torch.autograd.grad(gradient.sum(), (image, grid), allow_unused=True, retain_graph=True)
     with pytest.raises(NotImplementedError, match="a derivative of sample_grad"):
         gs.sample_grad(image, grid).sum().backward()
@@ -176,7 +183,7 @@ def test_sample_grad_is_what_backward_uses():
 def operators():
     image, coords, values = doubles(2, 2, 4, 3), doubles(1, 5, 2), doubles(2, 2, 5)
     yield torch.ops.gridsample.pull, (image, coords, TEXT), True
-    yield torch.ops.gridsample.push, (values, coords, [4, 3], TEXT), True
+    yield torch.ops.gridsample.push, (values, coords, [2, 2, 4, 3], TEXT), True
     yield torch.ops.gridsample.pull_grad, (image.detach(), coords.detach(), TEXT), False
     detached = (values.detach(), image.detach(), coords.detach())
     yield torch.ops.gridsample.pull_backward, (*detached, TEXT, [True, True]), False

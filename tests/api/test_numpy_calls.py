@@ -167,7 +167,7 @@ def test_lost_points(dtype):
         np.testing.assert_array_equal(gs.sample(image, at, **options).ravel(), np.array(want, dtype))
         assert gs.sample_grad(image, at, **options).ravel()[1] == 0
     assert gs.splat(np.ones((1, 1, 4), dtype), at, (4,), boundary="clamp").ravel().tolist() == [0, 1, 0, 0]
-    with pytest.raises(TypeError, match="choose 'outside' to leave such points out"):
+    with pytest.raises(ValueError, match="choose 'outside' to leave such points out"):
         gs.splat(np.ones((1, 1, 4), dtype), at, (4,), nonfinite="propagate")
 
 

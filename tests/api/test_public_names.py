@@ -13,6 +13,9 @@ import pytest
 
 import gridsample as gs
 from gridsample import api, threads
+from gridsample.spec.boundaries import BOUNDARIES
+from gridsample.spec.frames import FRAMES
+from gridsample.spec.kernels import KERNELS
 
 
 def test_threads_are_chosen():
@@ -57,3 +60,9 @@ def test_public_names():
 def test_importing_loads_numpy_and_nothing_heavier():
     script = "import sys, gridsample; print([m for m in ('torch', 'scipy', 'matplotlib', 'PIL') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_docstrings_name_every_row_of_the_tables():
+    for verb, tables in ((gs.grid_sample, (KERNELS, BOUNDARIES)), (gs.sample, (KERNELS, BOUNDARIES, FRAMES))):
+        assert "{" not in verb.__doc__.partition(">>>")[0]
+        assert all(f'"{name}"' in verb.__doc__ for table in tables for name in table)

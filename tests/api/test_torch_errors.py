@@ -66,6 +66,11 @@ GRID_SAMPLE = {
     "unknown padding": (lambda: (image(), grid()), {"padding_mode": "boarder"}),
     "padding None": (lambda: (image(), grid()), {"padding_mode": None}),
     "padding a number": (lambda: (image(), grid()), {"padding_mode": 1}),
+    "mode a list": (lambda: (image(), grid()), {"mode": ["bilinear"]}),
+    "padding a list": (lambda: (image(), grid()), {"padding_mode": ["zeros"]}),
+    "align_corners 1": (lambda: (image(), grid()), {"align_corners": 1}),
+    "align_corners 0.0": (lambda: (image(), grid()), {"align_corners": 0.0}),
+    "align_corners an array": (lambda: (image(), grid()), {"align_corners": np.array([True, False])}),
     "align_corners a word": (lambda: (image(), grid()), {"align_corners": "no"}),
     "sparse image": (lambda: (image().to_sparse(), grid()), {}),
     "sparse grid": (lambda: (image(), grid().to_sparse()), {}),
@@ -176,6 +181,40 @@ def test_unknown_names_of_sample(argument):
     wrong = right[argument] + "s"
     with pytest.raises(ValueError, match=rf"^sample: expected {argument} .*; did you mean '{right[argument]}'\?$"):
         gs.sample(image(), grid(), **{argument: wrong})
+
+
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [
+        ({"kernel": ["linear"]}, "['linear']"),
+        ({"kernel": None}, "None"),
+        ({"boundary": None}, "None"),
+        ({"boundary": ()}, "()"),
+        ({"boundary": [["zero"], "zero"]}, "['zero']"),
+        ({"order": 3}, "3"),
+        ({"boundary": "constant", "fill": np.ones(2)}, "array"),
+        ({"boundary": "constant", "fill": 1j}, "1j"),
+        ({"boundary": "constant", "fill": True}, "True"),
+        ({"boundary": "constant", "fill": 10**400}, "1000"),
+        ({"outside": "0"}, "'0'"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named(options, got):
+    gs.sample(image(), grid(), boundary="constant", fill=1.0)  # True is not taken for the 1.0 that was right
+    with pytest.raises(gs.GridSampleError, match=r"^sample: expected .*, got " + re.escape(got) + ".*; "):
+        gs.sample(image(), grid(), **options)
+
+
+def test_more_axes_than_the_engine_has_are_refused():
+    for verb in (gs.sample, gs.sample_grad):
+        assert verb(image(), grid(*[1] * 14, 2)).dim() > 14
+        with pytest.raises(gs.GridSampleError, match="coords with at most 15 axes"):
+            verb(image(), grid(*[1] * 15, 2))
+
+
+def test_masked_arrays_are_refused():
+    with pytest.raises(TypeError, match=r"numpy.ma.MaskedArray; masks are not honoured: fill it first"):
+        gs.sample(np.ma.masked_array(numpy(2, 3, 4, 5)), numpy(2, 7, 2))
 
 
 @pytest.mark.parametrize(("module", "name"), [("jaxlib._jax", "JAX"), ("cupy", "CuPy"), ("mlx.core", "MLX")])

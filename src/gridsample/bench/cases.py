@@ -46,7 +46,7 @@ def turned(degrees: float, zoom: float = 1.0) -> GridMaker:
         if axes > 1:
             c, s = zoom * cos(radians(degrees)), zoom * sin(radians(degrees))
             theta[:, :2, :2] = [[c, -s], [s, c]]
-        return np.asarray(affine_grid(theta, out, False, lambda n: np.arange(n, dtype=np.float32), np))
+        return np.asarray(affine_grid(theta, out, False, np.arange), np.float32)
 
     return make
 

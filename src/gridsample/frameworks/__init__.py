@@ -1,40 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which library an array comes from, found by its type's module: nothing is imported that is not loaded already.
 
-A framework is a module with the functions pull, push, pull_grad and affine_grid. A new one is one row here.
+A framework is a module with the functions pull, push, pull_grad and affine_grid, the class ARRAY of its arrays, and
+REFUSED, subclasses that mean something else. A new one is one row here.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from gridsample.errors import ArgumentTypeError
+from gridsample.options import remembered
 
 MODULES = {"numpy": "gridsample.frameworks.numpy", "torch": "gridsample.frameworks.torch"}
 FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
 
 
-@lru_cache(maxsize=256)
-def _library(kind: Any) -> str | None:
-    roots = [base.__module__.split(".")[0] for base in kind.__mro__]
-    return next((root for root in roots if root in MODULES or root in FOREIGN), None)
-
-
 def of(where: str, **arrays: Any) -> Any:
     """The framework module that all ``arrays`` belong to; raises with their names if there is none."""
-    found: dict[str, str] = {}
+    found = None
+    for array in arrays.values():
+        framework = _framework(type(array))
+        if framework is None or (framework is not found and found is not None):
+            raise _refusal(where, arrays)
+        found = framework
+    return found
+
+
+@remembered
+def _framework(kind: type) -> Any:
+    library = _library(kind)
+    if library not in MODULES:
+        return None
+    framework = import_module(MODULES[library])
+    return framework if issubclass(kind, framework.ARRAY) and not _refused(kind, framework) else None
+
+
+def _library(kind: type) -> str:
+    roots = [base.__module__.split(".")[0] for base in kind.__mro__]
+    return next((root for root in roots if root in MODULES or root in FOREIGN), "")
+
+
+def _refused(kind: type, framework: Any) -> str:
+    """What to do instead of passing this kind of array, or nothing."""
+    names = {f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__}
+    return next((do for name, do in framework.REFUSED.items() if name in names), "")
+
+
+def _refusal(where: str, arrays: dict[str, Any]) -> ArgumentTypeError:
+    libraries = {}
     for name, array in arrays.items():
-        library = _library(type(array))  # type: ignore[arg-type]
-        if library is None:
-            got = f"{type(array).__module__}.{type(array).__qualname__}"
-            raise ArgumentTypeError(where, f"{name} to be a NumPy array or torch tensor", got, "convert it first")
+        kind = type(array)
+        libraries[name] = library = _library(kind)
+        got = f"{kind.__module__}.{kind.__qualname__}"
         if library in FOREIGN:
-            got = f"{name} from {FOREIGN[library]}"
-            raise ArgumentTypeError(where, "NumPy arrays or torch tensors", got, "convert with numpy.asarray for now")
-        found[name] = library
-    if len(set(found.values())) > 1:
-        got = " and ".join(f"{name} from {library}" for name, library in found.items())
-        raise ArgumentTypeError(where, "arrays of one library", got, "convert one of them")
-    return import_module(MODULES[next(iter(found.values()))])
+            do = "convert with numpy.asarray for now"
+            return ArgumentTypeError(where, "NumPy arrays or torch tensors", f"{name} from {FOREIGN[library]}", do)
+        if _framework(kind) is None:
+            do = _refused(kind, import_module(MODULES[library])) if library in MODULES else ""
+            return ArgumentTypeError(
+                where, f"{name} to be a NumPy array or torch tensor", got, do or "convert it first"
+            )
+    got = " and ".join(f"{name} from {library}" for name, library in libraries.items())
+    return ArgumentTypeError(where, "arrays of one library", got, "convert one of them")

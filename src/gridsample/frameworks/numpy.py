@@ -3,86 +3,121 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gridsample import affine, plan
 from gridsample.backends import cpu
-from gridsample.errors import ShapeError
-from gridsample.options import Options
+from gridsample.errors import ArgumentTypeError
+from gridsample.options import Options, remembered
 from gridsample.threads import get_num_threads
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+ARRAY = np.ndarray
+REFUSED = {"numpy.ma.MaskedArray": "masks are not honoured: fill it first, with image.filled(value)"}
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A Plan, and the types that arrays are converted to for it; None where they are right already."""
+
+    plan: plan.Plan
+    image: np.dtype[Any] | None
+    coords: np.dtype[Any] | None
+    computed: np.dtype[Any]
+    result: np.dtype[Any] | None
+    refuses: bool  # coordinates that are not finite
+
+
+@remembered
+def _call(
+    where: str, shape: Any, dtype: np.dtype[Any], coords_shape: Any, coords_dtype: np.dtype[Any], options: Options
+) -> _Call:
+    p = plan.make(where, shape, dtype.name, coords_shape, coords_dtype.name, options)
+    computed, at = np.dtype(p.compute_dtype), np.dtype(plan.COMPUTED[p.coords_dtype])
+    native = dtype.newbyteorder("=")
+    return _Call(
+        plan=p,
+        image=computed if dtype != computed else None,  # another byte order is another type
+        coords=at if coords_dtype != at else None,
+        computed=computed,
+        result=native if native != computed else None,
+        refuses=options.nonfinite == "error",
+    )
+
 
 def pull(where: str, image: Array, coords: Array, options: Options, out: Array | None = None) -> Array:
-    p = plan.make(where, image.shape, image.dtype.name, coords.shape, coords.dtype.name, options)
-    _check_finite(where, coords, options)
+    call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
+    if out is not None:
+        _check_out(where, call.plan, out, image, coords)
+    direct = out is not None and out.dtype == call.computed
+    result = out if direct and out is not None else np.empty(call.plan.out_shape, call.computed)
+    cpu.pull(call.plan, *_ready(where, call, image, coords), result, get_num_threads())
     if out is None:
-        result = np.empty(p.out_shape, p.compute_dtype)
-    else:
-        _check_out(where, p, out, image, coords)
-        result = out if _native(out) and out.dtype.name == p.compute_dtype else np.empty(p.out_shape, p.compute_dtype)
-    cpu.pull(p, _as(image, p.compute_dtype), _computable(coords), result, get_num_threads())
-    if out is None:
-        return result.astype(image.dtype.newbyteorder("="), copy=False)
-    if result is not out:
-        out[...] = result
+        return _rounded(call, result)
+    if not direct:
+        out[...] = _rounded(call, result)
     return out
 
 
 def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
     plan.check_values(where, values.shape, coords.shape)
     plan.check_sizes(where, sizes, coords.shape)
-    batch = max(values.shape[0], coords.shape[0]) if 0 not in (values.shape[0], coords.shape[0]) else 0
+    batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
-    p = plan.make(where, shape, values.dtype.name, coords.shape, coords.dtype.name, options)
-    _check_finite(where, coords, options)
-    image = np.empty(shape, p.compute_dtype)
-    spread = np.broadcast_to(_as(values, p.compute_dtype), p.out_shape)
-    cpu.push(p, spread, _computable(coords), image, get_num_threads())
-    return image.astype(values.dtype.newbyteorder("="), copy=False)
+    call = _call(where, shape, values.dtype, coords.shape, coords.dtype, options)
+    values, coords = _ready(where, call, values, coords)
+    image = np.empty(shape, call.computed)
+    cpu.push(call.plan, np.broadcast_to(values, call.plan.out_shape), coords, image, get_num_threads())
+    return _rounded(call, image)
 
 
 def pull_grad(where: str, image: Array, coords: Array, options: Options) -> Array:
-    p = plan.make(where, image.shape, image.dtype.name, coords.shape, coords.dtype.name, options)
-    _check_finite(where, coords, options)
-    result = np.empty(p.jacobian_shape, p.compute_dtype)
-    cpu.pull_grad(p, _as(image, p.compute_dtype), _computable(coords), result, get_num_threads())
-    return result.astype(image.dtype.newbyteorder("="), copy=False)
+    call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
+    result = np.empty(call.plan.jacobian_shape, call.computed)
+    cpu.pull_grad(call.plan, *_ready(where, call, image, coords), result, get_num_threads())
+    return _rounded(call, result)
 
 
 def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Array:
     plan.check_affine(theta.shape, theta.dtype.name, size)
-    wide = plan.COMPUTED[theta.dtype.name]
-    grid = affine.affine_grid(theta.astype(wide), size[2:], align_corners, lambda n: np.arange(n).astype(wide), np)
-    return np.asarray(grid.astype(theta.dtype.newbyteorder("="), copy=False))
+    computed, native = np.dtype(plan.COMPUTED[theta.dtype.name]), theta.dtype.newbyteorder("=")
+
+    def ramp(start: int, stop: int, step: int) -> Array:
+        return np.arange(start, stop, step).astype(computed)
+
+    with np.errstate(over="ignore"):
+        grid = affine.affine_grid(np.asarray(theta).astype(computed), size[2:], align_corners, ramp)
+        return np.asarray(grid.astype(native, copy=False))
 
 
-def _native(array: Array) -> bool:
-    return array.dtype.isnative
-
-
-def _as(array: Array, dtype: str) -> Array:
-    """The array itself if the engine can read it, else a converted copy."""
-    return array.astype(dtype, copy=False) if not (_native(array) and array.dtype.name == dtype) else array
-
-
-def _computable(coords: Array) -> Array:
-    return _as(coords, plan.COMPUTED[coords.dtype.name])
-
-
-def _check_finite(where: str, coords: Array, options: Options) -> None:
-    if options.nonfinite == "error" and not (finite := np.isfinite(coords)).all():
+def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
+    """Both arrays as the engine reads them; a copy only where the type is another."""
+    if call.refuses and not (finite := np.isfinite(coords)).all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         plan.refuse_nonfinite(where, int(np.count_nonzero(~finite)), first)
+    image = image if call.image is None else image.astype(call.image)
+    return image, coords if call.coords is None else coords.astype(call.coords)
+
+
+def _rounded(call: _Call, result: Array) -> Array:
+    if call.result is None:
+        return result
+    with np.errstate(over="ignore"):  # beyond float16 lies infinity
+        return result.astype(call.result)
 
 
 def _check_out(where: str, p: plan.Plan, out: Any, image: Array, coords: Array) -> None:
     if not isinstance(out, np.ndarray):
-        raise ShapeError(where, "out to be a NumPy array", type(out).__name__, "pass an array or leave it away")
-    plan.check_out(where, p, out.shape, out.dtype.name, out.flags.writeable)
+        do = "pass an array or leave it away"
+        raise ArgumentTypeError(where, "out to be a NumPy array", type(out).__name__, do)
+    plan.check_out(where, p, out.shape, out.dtype.name, out.strides, out.flags.writeable)
     for name, array in (("image", image), ("coords", coords)):
-        if np.may_share_memory(out, array):
-            raise ShapeError(where, "out with memory of its own", f"out overlapping {name}", "use another array")
+        plan.check_apart(where, name, _memory(out), _memory(array))
+
+
+def _memory(array: Array) -> plan.Memory:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registered operators: their schemas, what they do on the CPU, and their shapes for tracing. No mathematics.
+
+    gridsample::pull(image, coords, options) -> values            options is `Options.text`
+    gridsample::pull_grad(image, coords, options) -> jacobian
+    gridsample::push(values, coords, shape, options) -> image     shape is the image's: (N or 1, C, *n)
+    gridsample::pull_backward(grad, image, coords, options, mask) -> (grad_image, grad_coords)
+    gridsample::pull_out(image, coords, options, out)
+
+Each checks its arguments as a public call does: they may be called from anywhere. Their derivatives are in
+`derivatives`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gridsample import plan
+from gridsample.backends import cpu
+from gridsample.errors import ShapeError
+from gridsample.options import Options, remembered
+
+LIBRARY: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
+NAMES = {getattr(torch, name): name for name in plan.COMPUTED}
+_CODES = {torch.float32: "f", torch.float64: "d"}
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    return NAMES.get(dtype) or str(dtype).removeprefix("torch.")
+
+
+@remembered
+def planned(
+    where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str
+) -> plan.Plan:
+    """The Plan of a call; raises if anything does not fit."""
+    parsed = Options.parse(options)
+    return plan.make(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
+
+
+# On the CPU
+
+
+def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
+    _refuse_nonfinite("sample", p, coords)
+    image_, coords_ = _wide(image), _wide(coords)
+    out = torch.empty(p.out_shape, dtype=image_.dtype, memory_format=_layout(image, p.out_shape))
+    cpu.pull(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
+    return _rounded(out, image)
+
+
+def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
+    p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
+    plan.check_out("sample", p, tuple(out.shape), dtype_name(out.dtype), out.stride(), True)
+    for name, tensor in (("image", image), ("coords", coords)):
+        plan.check_apart("sample", name, _memory(out), _memory(tensor))
+    if out.dtype not in _CODES:
+        out.copy_(_pull(image, coords, options))
+        return
+    _refuse_nonfinite("sample", p, coords)
+    cpu.pull(p, _view(image), _view(_wide(coords)), _view(out), torch.get_num_threads())
+
+
+def _pull_grad(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    p = planned("sample_grad", image.shape, image.dtype, coords.shape, coords.dtype, options)
+    _refuse_nonfinite("sample_grad", p, coords)
+    image_, coords_ = _wide(image), _wide(coords)
+    out = torch.empty(p.jacobian_shape, dtype=image_.dtype)
+    cpu.pull_grad(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
+    return _rounded(out, image)
+
+
+def _push(values: Tensor, coords: Tensor, shape: Sequence[int], options: str) -> Tensor:
+    p = planned("splat", tuple(shape), values.dtype, coords.shape, coords.dtype, options)
+    _refuse_nonfinite("splat", p, coords)
+    values_, coords_ = _wide(_fitting("splat", "values", values, p)), _wide(coords)
+    image = torch.empty(tuple(shape), dtype=values_.dtype)
+    cpu.push(p, _view(values_), _view(coords_), _view(image), torch.get_num_threads())
+    return _rounded(image, values)
+
+
+def _pull_backward(
+    grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
+    grad = _fitting("the backward of sample", "grad", grad, p)
+    image_, coords_, grad_ = _wide(image), _wide(coords), _wide(grad)
+    if grad_.dtype != image_.dtype:
+        grad_ = grad_.to(image_.dtype)
+    grad_image = torch.empty(image.shape if mask[0] else (0,), dtype=image_.dtype)
+    grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
+    cpu.backward(
+        p,
+        _view(grad_),
+        _view(image_),
+        _view(coords_),
+        _view(grad_image) if mask[0] else None,
+        _view(grad_coords) if mask[1] else None,
+        torch.get_num_threads(),
+    )
+    return _rounded(grad_image, image), _rounded(grad_coords, coords)
+
+
+def _view(tensor: Tensor) -> tuple[int, str, Any, Any]:
+    """What the engine reads: memory that the caller's reference keeps alive."""
+    return tensor.data_ptr(), _CODES[tensor.dtype], tensor.shape, tensor.stride()
+
+
+def _memory(tensor: Tensor) -> plan.Memory:
+    item = tensor.element_size()
+    return tensor.data_ptr(), tuple(tensor.shape), tuple(stride * item for stride in tensor.stride()), item
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """Half types are computed in float32 and rounded once, at the end."""
+    return tensor if tensor.dtype in _CODES else tensor.float()
+
+
+def _rounded(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
+
+
+def _fitting(where: str, name: str, values: Tensor, p: plan.Plan) -> Tensor:
+    """``values`` for every point of the plan; a batch of 1 stands for all."""
+    if values.shape == p.out_shape:
+        return values
+    if values.shape[1:] != p.out_shape[1:] or values.shape[0] not in (1, p.batch):
+        do = f"give one value per channel and point, {p.out_shape}"
+        got = f"{name} of shape {tuple(values.shape)} and coords of shape {p.coords_shape}"
+        raise ShapeError(where, f"{name} (N, C, *out) for coords (N, *out, D)", got, do)
+    return values.expand(p.out_shape)
+
+
+def _refuse_nonfinite(where: str, p: plan.Plan, coords: Tensor) -> None:
+    if p.options.nonfinite == "error" and not bool((finite := torch.isfinite(coords)).all()):
+        wrong = (~finite).nonzero()
+        plan.refuse_nonfinite(where, len(wrong), tuple(wrong[0].tolist()))
+
+
+def _layout(image: Tensor, shape: Sequence[int]) -> torch.memory_format:
+    """Channels last in, channels last out, where the output has as many axes as the image."""
+    if image.is_contiguous() or len(shape) != image.dim() or image.shape[1] == 1:
+        return torch.contiguous_format
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(image.dim())
+    return last if last is not None and image.is_contiguous(memory_format=last) else torch.contiguous_format
+
+
+# Shapes alone, for meta and fake tensors. Sizes may be symbolic, so no Plan is kept.
+
+
+def _out_size(image: Tensor, coords: Tensor) -> list[Any]:
+    batch = coords.shape[0] if image.shape[0] == 1 else image.shape[0]
+    return [batch, image.shape[1], *coords.shape[1:-1]]
+
+
+def _pull_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    size = _out_size(image, coords)
+    return torch.empty(size, dtype=image.dtype, device=image.device, memory_format=_layout(image, size))
+
+
+def _pull_out_fake(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
+    """Nothing to make."""
+
+
+def _pull_grad_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    return image.new_empty([*_out_size(image, coords), coords.shape[-1]])
+
+
+def _push_fake(values: Tensor, coords: Tensor, shape: Sequence[int], options: str) -> Tensor:
+    return values.new_empty(shape)
+
+
+def _pull_backward_fake(
+    grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Sequence[bool]
+) -> tuple[Tensor, Tensor]:
+    return image.new_empty(image.shape if mask[0] else [0]), coords.new_empty(coords.shape if mask[1] else [0])
+
+
+def _register(schema: str, kernel: Any, fake: Any) -> Any:
+    LIBRARY.define(schema)
+    name = schema.partition("(")[0]
+    LIBRARY.impl(name, kernel, "CPU")
+    torch.library.register_fake(f"gridsample::{name}", fake, lib=LIBRARY)
+    return getattr(torch.ops.gridsample, name).default
+
+
+pull = _register("pull(Tensor image, Tensor coords, str options) -> Tensor", _pull, _pull_fake)
+pull_out = _register(
+    "pull_out(Tensor image, Tensor coords, str options, Tensor(a!) out) -> ()", _pull_out, _pull_out_fake
+)
+pull_grad = _register("pull_grad(Tensor image, Tensor coords, str options) -> Tensor", _pull_grad, _pull_grad_fake)
+push = _register("push(Tensor values, Tensor coords, SymInt[] shape, str options) -> Tensor", _push, _push_fake)
+pull_backward = _register(
+    "pull_backward(Tensor grad, Tensor image, Tensor coords, str options, bool[2] mask) -> (Tensor, Tensor)",
+    _pull_backward,
+    _pull_backward_fake,
+)
