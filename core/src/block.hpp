@@ -39,14 +39,25 @@ template <class T, int D, int K> struct Block {
   alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position
   alignas(64) T weight[D][K][capacity];
   alignas(64) T derivative[D][K][capacity];
-  alignas(64) int64_t offset[capacity];         // of the first tap, if interior
+  alignas(64) int32_t offset[capacity];         // of the first tap from `origin`, if interior
   alignas(64) int64_t tap_offset[D][K][capacity];  // of each folded tap along its axis, if edge
   alignas(64) MaskLane<T> hole[D][K][capacity];         // -1 where that tap reads no pixel
   Dead dead[capacity];
-  Where where[vectors];
+  int64_t origin;  // what offsets count from, in bytes: so they fit 32 bits in images of any size
   Run runs[vectors];
   int run_count;
   T outside, fill;
+
+  // Notes what the next vectors of a row are; vectors are noted in order.
+  GS_INLINE void note(int row, int col, int vectors, Where where) {
+    const int behind = cols - col - (vectors - 1) * lanes<T>, last = behind < lanes<T> ? behind : lanes<T>;
+    if (col > 0 && runs[run_count - 1].where == where) {
+      runs[run_count - 1].vectors += vectors;
+      runs[run_count - 1].last = last;
+    } else {
+      runs[run_count++] = {row * pitch + col, row, col, vectors, last, where};
+    }
+  }
 };
 
 }  // namespace gridsample::GS_TARGET

@@ -54,21 +54,24 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
 
 template <class T, int D, int K> void pull_channels_last(const Job& job, const Block<T, D, K>& block) {
   const char* image = job.image + block.batch * job.image_batch;
-  for (int row = 0; row < block.rows; ++row)
-    for (int col = 0; col < block.cols; ++col) {
-      const int p = row * block.pitch + col;
-      char* out = job.values.data + block.outer_values + row * job.values.row + col * job.values.col;
-      const Where where = block.where[p / lanes<T>];
+  for (int r = 0; r < block.run_count; ++r) {
+    const Run& run = block.runs[r];
+    const int count = (run.vectors - 1) * lanes<T> + run.last;
+    for (int i = 0; i < count; ++i) {
+      const int p = run.point + i;
+      char* out = job.values.data + block.outer_values + run.row * job.values.row + (run.col + i) * job.values.col;
       const Dead dead = block.any_dead ? block.dead[p] : Dead::no;
-      if (dead != Dead::no || where == Where::outside) {
+      if (dead != Dead::no || run.where == Where::outside) {
         const T answer = dead == Dead::nan ? T(__builtin_nan("")) : dead == Dead::outside ? block.outside : block.fill;
         for (int64_t c = 0; c < job.channels; ++c) poke<T>(out + c * int64_t(sizeof(T)), answer);
-      } else if (where == Where::interior) {
-        PointTaps<T, D, K, true>{job, block, p}.all(image + block.offset[p], out, job.channels);
+      } else if (run.where == Where::interior) {
+        const char* first = image + block.origin + block.offset[p];
+        PointTaps<T, D, K, true>{job, block, p}.all(first, out, job.channels);
       } else {
         PointTaps<T, D, K, false>{job, block, p}.all(image, out, job.channels);
       }
     }
+  }
 }
 
 }  // namespace gridsample::GS_TARGET

@@ -9,9 +9,9 @@
 namespace gridsample::GS_TARGET {
 
 // Can coordinates be taken from memory as whole vectors of points, with one way to fold positions for all axes?
-template <class T, int D> GS_INLINE bool packed(const Job& job, Band band) {
+template <class T, int D> GS_INLINE bool packed(const Job& job) {
   const PointArray& coords = job.coords;
-  bool fits = job.coords_f64 == (sizeof(T) == 8) && job.short_offsets && band.all(job);
+  bool fits = job.coords_f64 == (sizeof(T) == 8) && job.short_offsets;
   fits = fits && coords.component == int64_t(sizeof(T)) && coords.col == int64_t(sizeof(T)) * D;
   for (int d = 1; d < D; ++d)
     fits = fits && fold_of(job.problem.axis[d], job.size[d]) == fold_of(job.problem.axis[0], job.size[0]);
@@ -61,62 +61,112 @@ template <class T, int K, bool GRADIENT> struct Weights {
   }
 };
 
-template <class T, int D, int K, Fold F, bool GRADIENT> void fill_packed(const Job& job, Block<T, D, K>& block, Band band) {
+// The largest T not above a whole number.
+template <class T> GS_INLINE T not_above(int64_t number) {
+  int64_t at = number;
+  while (int64_t(T(at)) > number) --at;
+  return T(at);
+}
+
+// Fills the block from packed coordinates. Vectors whose taps all are pixels, which is nearly all of them, take the quick
+// way: there no coordinate can be NaN or far away, so nothing has to be tamed. The others are placed and classified.
+template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   using Unsigned = typename Vector<T>::unsigned_index;
-  const Weights<T, K, GRADIENT> weights(job.problem.kernel);
-  Folder<T, D, K> folder{job, block, band};
-  Ruler<T> ruler[3] = {{job.problem, 0, job.size[0]}, {job.problem, D > 1, job.size[D > 1]},
-                       {job.problem, D > 2 ? 2 : 0, job.size[D > 2 ? 2 : 0]}};
-  // copies: what is stored into the block could be the job itself, for all the compiler knows
-  Index<T> last[D];
+  const Job& job;
+  Block<T, D, K>& block;
+  Band band;
+  Weights<T, K, GRADIENT> weights;
+  Ruler<T> ruler[D];
+  Vec<T> low[D], high[D];  // of a pixel whose taps all are pixels of the band
   Unsigned stride[D];
-  int from_component[D];
-  for (int d = 0; d < D; ++d) {
-    last[d] = Index<T>{} + (int32_t(job.size[d]) - K);
-    stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
-    from_component[d] = job.problem.axis[d].component;
+  int component[D];
+  bool quick;
+
+  Filler(const Job& job, Block<T, D, K>& block, Band band) : job(job), block(block), band(band), weights(job.problem.kernel) {
+    for (int d = 0; d < D; ++d) {
+      ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
+      const int64_t first = d == 0 ? band.low : 0, end = d == 0 ? band.high : job.size[d];
+      const int64_t before = K == 1 ? 0 : -ruler[d].first_tap;
+      low[d] = splat<T>(T(first + before));
+      if (int64_t(T(first + before)) < first + before) low[d] = splat<T>(T(far_away));  // beyond a float's whole numbers
+      high[d] = splat<T>(not_above<T>(end - K + before));
+      stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
+      component[d] = job.problem.axis[d].component;
+    }
+    quick = F == Fold::none || !job.problem.has_outside;  // what is folded has left the image all the same
   }
-  const int rows = block.rows, cols = block.cols, pitch = block.pitch;
-  const int64_t row_stride = job.coords.row, col_stride = job.coords.col;
-  const char* from = job.coords.data + block.outer_coords;
-  for (int row = 0; row < rows; ++row, from += row_stride) {
-    int p = row * pitch;
-    for (int col = 0; col < pitch; col += lanes<T>, p += lanes<T>) {
-      // vectors wholly of padding repeat the last point as well
-      const int at = col < cols ? col : cols - 1;
-      const Points<T, D> points = load_points<T, D>(from + at * col_stride, cols - at);
-      __builtin_prefetch(from + (at + cols) * col_stride);  // the tile to the right, which is next
-      Index<T> inside = ~Index<T>{}, index[D];
-      Unsigned offset{};
+
+  // False, and nothing done, if some lane has a tap that is no pixel.
+  GS_INLINE bool fill_quickly(const Points<T, D>& points, int p) const {
+    Vec<T> x[D], pixel[D], slope[D];
+    Mask<T> inside = ~Mask<T>{};
 #pragma GCC unroll 3
-      for (int d = 0; d < D; ++d) {
-        Vec<T> g = points.component[0];
-        if constexpr (D > 1) g = from_component[d] == 1 ? points.component[1] : g;
-        if constexpr (D > 2) g = from_component[d] == 2 ? points.component[2] : g;
-        const Placed<T> placed = place<T, F, K == 1>(ruler[d], g, block, p);
-        const Index<T> i = index[d] = placed.first;
-        if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
-        if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
-        inside &= (i >= 0) & (i <= last[d]);
-        offset += (Unsigned)i * stride[d];
-      }
-      if (!any(~inside)) {
-        store_offset(block.offset + p, widen<T>((Index<T>)offset));
-        block.where[p / lanes<T>] = Where::interior;
-      } else {
-        for (int d = 0; d < D; ++d) store(block.index[d] + p, index[d]);
-        if constexpr (K == 1)  // the weight of a single tap is its sign, and only at the rim
-          for (int d = 0; d < D; ++d) store(block.weight[d][0] + p, splat<T>(1));
-        block.where[p / lanes<T>] = folder.classify_rim(p, false);
+    for (int d = 0; d < D; ++d) {
+      Vec<T> g = points.component[0];
+      if constexpr (D > 1) g = component[d] == 1 ? points.component[1] : g;
+      if constexpr (D > 2) g = component[d] == 2 ? points.component[2] : g;
+      x[d] = (g + ruler[d].offset) * ruler[d].scale + ruler[d].shift;
+      if constexpr (F != Fold::none) inside &= absolute<T>(x[d]) < splat<T>(T(near));
+      fold_position<T, F, true>(ruler[d].n, x[d], slope[d]);
+      pixel[d] = K == 1 ? nearest_pixel<T>(ruler[d], x[d]) : round_down<T>(x[d]);
+      inside &= (pixel[d] >= low[d]) & (pixel[d] <= high[d]);
+    }
+    if (!all(inside)) return false;
+    Unsigned offset{};
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      if constexpr (GRADIENT) store(block.slope[d] + p, slope[d]);
+      if constexpr (K > 1) weights.store_at(block, d, p, x[d] - pixel[d]);
+      Index<T> first = to_index<T>(pixel[d]);
+      if constexpr (K > 2) first += ruler[d].first_tap;
+      offset += (Unsigned)first * stride[d];
+    }
+    store(block.offset + p, (Index<T>)offset);
+    return true;
+  }
+
+  __attribute__((noinline)) Where fill_carefully(const char* from, int count, int p) const {
+    const Points<T, D> points = load_points<T, D>(from, count);
+    for (int d = 0; d < D; ++d) {
+      const Placed<T> placed = place<T, F, K == 1>(ruler[d], points.component[component[d]], block, p);
+      store(block.index[d] + p, placed.first);
+      if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
+      if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
+      else store(block.weight[d][0] + p, splat<T>(1));
+    }
+    return Folder<T, D, K>{job, block, band}.classify_vector(p, !band.all(job));
+  }
+
+  void fill() const {
+    const int rows = block.rows, cols = block.cols, pitch = block.pitch;
+    const int whole = quick ? cols / lanes<T> * lanes<T> : 0;
+    const int64_t row_stride = job.coords.row;
+    const char* from = job.coords.data + block.outer_coords;
+    for (int row = 0; row < rows; ++row, from += row_stride) {
+      for (int col = 0; col < cols; col += lanes<T>) {
+        const int start = col, p = row * pitch;
+        for (; col < whole; col += lanes<T>) {
+          const char* at = from + col * int64_t(D * sizeof(T));
+          __builtin_prefetch(at + cols * int64_t(D * sizeof(T)));  // the tile to the right, which is next
+          if (!fill_quickly(load_points<T, D>(at, lanes<T>), p + col)) break;
+        }
+        if (col > start) block.note(row, start, (col - start) / lanes<T>, Where::interior);
+        if (col >= cols) break;
+        block.note(row, col, 1, fill_carefully(from + col * int64_t(D * sizeof(T)), cols - col, p + col));
       }
     }
   }
+};
+
+template <class T, int D, int K, Fold F, bool GRADIENT>
+void fill_packed(const Job& job, Block<T, D, K>& block, Band band) {
+  Filler<T, D, K, F, GRADIENT>(job, block, band).fill();
 }
 
 template <class T, int D, int K, bool GRADIENT>
 void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, Band band) {
   find_tile(job, batch, tile, block);
-  if (packed<T, D>(job, band)) {
+  if (packed<T, D>(job)) {
     switch (fold_of(job.problem.axis[0], job.size[0])) {
       case Fold::none: fill_packed<T, D, K, Fold::none, GRADIENT>(job, block, band); break;
       case Fold::clip: fill_packed<T, D, K, Fold::clip, GRADIENT>(job, block, band); break;
@@ -128,7 +178,6 @@ void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& blo
     weigh<T, D, K>(job.problem, block, GRADIENT);
     Folder<T, D, K>{job, block, band}.classify();
   }
-  list_runs(block);
 }
 
 }  // namespace gridsample::GS_TARGET

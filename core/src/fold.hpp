@@ -98,17 +98,30 @@ template <class T, int D, int K> struct Folder {
     return found;
   }
 
-  GS_INLINE void set_offsets(int p) {
+  // Offsets of interior points; false if they lie too far apart for 32 bits.
+  GS_INLINE bool set_offsets(int p) {
     if (job.short_offsets) {
       typename Vector<T>::unsigned_index at{};
       for (int d = 0; d < D; ++d)
         at += (typename Vector<T>::unsigned_index)load<Index<T>>(block.index[d] + p) * uint32_t(job.image_stride[d]);
-      return store_offset(block.offset + p, widen<T>((Index<T>)at));
+      store(block.offset + p, (Index<T>)at);
+      return true;
     }
+    bool near = true;
     for (int l = 0; l < lanes<T>; ++l) {
-      int64_t at = 0;
+      int64_t at = -block.origin;
       for (int d = 0; d < D; ++d) at += int64_t(block.index[d][p + l]) * job.image_stride[d];
-      block.offset[p + l] = at;
+      block.offset[p + l] = int32_t(at);
+      near &= at == int32_t(at);
+    }
+    return near;
+  }
+
+  // In a large image offsets count from the tile's first point.
+  void set_origin() {
+    for (int d = 0; d < D; ++d) {
+      const int64_t i = block.index[d][0], last = job.size[d] - 1;
+      block.origin += (i < 0 ? 0 : i > last ? last : i) * job.image_stride[d];
     }
   }
 
@@ -128,32 +141,18 @@ template <class T, int D, int K> struct Folder {
     return Where::edge;
   }
 
+  Where classify_vector(int p, bool banded) {
+    if (!any(~inside(p, banded)) && set_offsets(p)) return Where::interior;
+    return classify_rim(p, banded);
+  }
+
   void classify() {
     const bool banded = !band.all(job);
-    for (int p = 0, v = 0; p < block.points; p += lanes<T>, ++v) {
-      if (any(~inside(p, banded))) {
-        block.where[v] = classify_rim(p, banded);
-      } else {
-        block.where[v] = Where::interior;
-        set_offsets(p);
-      }
-    }
+    if (!job.short_offsets) set_origin();
+    for (int row = 0; row < block.rows; ++row)
+      for (int col = 0; col < block.cols; col += lanes<T>)
+        block.note(row, col, 1, classify_vector(row * block.pitch + col, banded));
   }
 };
-
-template <class T, int D, int K> void list_runs(Block<T, D, K>& block) {
-  block.run_count = 0;
-  for (int row = 0; row < block.rows; ++row)
-    for (int col = 0; col < block.cols; col += lanes<T>) {
-      const int point = row * block.pitch + col, left = block.cols - col, count = left < lanes<T> ? left : lanes<T>;
-      const Where where = block.where[point / lanes<T>];
-      if (col > 0 && block.runs[block.run_count - 1].where == where) {
-        ++block.runs[block.run_count - 1].vectors;
-        block.runs[block.run_count - 1].last = count;
-      } else {
-        block.runs[block.run_count++] = {point, row, col, 1, count, where};
-      }
-    }
-}
 
 }  // namespace gridsample::GS_TARGET

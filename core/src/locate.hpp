@@ -39,6 +39,8 @@ GS_INLINE void load_row(const char* row, int64_t col_stride, int64_t component_s
   }
 }
 
+inline constexpr int near = 1 << 22;  // below it a float has room for a half
+
 // The remainder where float has no room for whole turns: in double every product here is exact.
 template <class C> __attribute__((noinline)) Vec<C> far_rest(Vec<C> away, Vec<C> period) {
   for (int l = 0; l < lanes<C>; ++l) {
@@ -50,8 +52,8 @@ template <class C> __attribute__((noinline)) Vec<C> far_rest(Vec<C> away, Vec<C>
 }
 
 // The folded position and the derivative of folding it: -1 or 1 by the number of reflections, 0 on and beyond the
-// outermost pixel centres (closed, as torch has it).
-template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec<C>& slope) {
+// outermost pixel centres (closed, as torch has it). NEAR: every |x| is below `near`.
+template <class C, Fold F, bool NEAR = false> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec<C>& slope) {
   const Vec<C> zero{}, one = splat<C>(1), last = n - one;
   slope = one;
   if constexpr (F == Fold::none) return;
@@ -62,7 +64,7 @@ template <class C, Fold F> GS_INLINE void fold_position(Vec<C> n, Vec<C>& x, Vec
     const Vec<C> turns = __builtin_convertvector(to_index<C>(away / period), Vec<C>);
     Vec<C> rest = away - turns * period;
     rest = rest < zero ? rest + period : rest;  // the quotient may have been rounded up to a whole turn
-    if (sizeof(C) == 4 && any(away >= splat<C>(C(1 << 22)))) rest = far_rest<C>(away, period);
+    if (!NEAR && sizeof(C) == 4 && any(away >= splat<C>(C(near)))) rest = far_rest<C>(away, period);
     const Vec<C> back = period - rest;
     slope = shifted < zero ? -one : one;
     slope = rest > back ? -slope : slope;
@@ -80,6 +82,7 @@ template <class C> struct Ruler {
   NotANumber nan;
   bool has_outside;
 
+  Ruler() = default;
   Ruler(const Problem& problem, int d, int64_t size)
       : offset(splat<C>(C(problem.axis[d].offset))), scale(splat<C>(C(problem.axis[d].scale))),
         shift(splat<C>(C(problem.axis[d].shift))), n(splat<C>(C(size))), 
@@ -103,6 +106,13 @@ __attribute__((noinline)) void note_dead(NotANumber rule, bool has_outside, Vec<
   }
 }
 
+// The pixel a one-tap kernel takes.
+template <class C> GS_INLINE Vec<C> nearest_pixel(const Ruler<C>& ruler, Vec<C> x) {
+  if (!ruler.ties_up) return round_even<C>(x);
+  const Vec<C> down = round_down<C>(x);
+  return x - down >= splat<C>(C(0.5)) ? down + splat<C>(1) : down;
+}
+
 template <class C> struct Placed {
   Index<C> first;
   Vec<C> fraction, slope;
@@ -122,12 +132,7 @@ GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
   fold_position<C, F>(ruler.n, x, placed.slope);
   placed.slope = nan ? zero : placed.slope;
   if constexpr (ONE_TAP) {
-    Vec<C> nearest = round_even<C>(x);
-    if (ruler.ties_up) {
-      const Vec<C> down = round_down<C>(x);
-      nearest = x - down >= splat<C>(C(0.5)) ? down + splat<C>(1) : down;
-    }
-    placed.first = to_index<C>(nearest);
+    placed.first = to_index<C>(nearest_pixel<C>(ruler, x));
     placed.fraction = zero;
   } else {
     const Vec<C> down = round_down<C>(x);
@@ -194,9 +199,10 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   }
   block.rows = int(job.rows - row0 < job.tile_rows ? job.rows - row0 : job.tile_rows);
   block.cols = int(job.cols - col0 < job.tile_cols ? job.cols - col0 : job.tile_cols);
-  block.pitch = (block.cols + padding - 1) / padding * padding;
+  block.pitch = (block.cols + lanes<T> - 1) / lanes<T> * lanes<T>;
   block.points = block.rows * block.pitch;
   block.any_dead = false;
+  block.origin = block.run_count = 0;
   block.fill = T(job.problem.fill);
   block.outside = T(job.problem.has_outside ? job.problem.outside : job.problem.fill);
   // only these calls mark points, or ask

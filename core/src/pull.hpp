@@ -38,13 +38,14 @@ template <class T, int D, int K> GS_INLINE Vec<T> silence_dead(const Block<T, D,
   return value;
 }
 
-// Calls visit(p, v, count, row, col) for each vector of the tile.
+// Calls visit(p, where, count, row, col) for each vector of the tile, in order.
 template <class T, class B, class Visit> GS_INLINE void each_vector(const B& block, Visit visit) {
-  for (int r = 0; r < block.rows; ++r)
-    for (int c = 0; c < block.cols; c += lanes<T>) {
-      const int p = r * block.pitch + c, left = block.cols - c;
-      visit(p, p / lanes<T>, left < lanes<T> ? left : lanes<T>, r, c);
-    }
+  for (int r = 0; r < block.run_count; ++r) {
+    const Run& run = block.runs[r];
+    for (int v = 0; v < run.vectors; ++v)
+      visit(run.point + v * lanes<T>, run.where, v == run.vectors - 1 ? run.last : lanes<T>, run.row,
+            run.col + v * lanes<T>);
+  }
 }
 
 // One row's run of vectors of one kind. Whole vectors to adjacent memory take the first loop, which decides nothing.
@@ -90,12 +91,12 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
 
 // Derivatives along every axis, in pixels. Nothing changes where every tap is a hole.
 template <class T, int D, int K, bool UNIT>
-GS_INLINE Jet<T, D> jet_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, int v) {
-  if (block.where[v] == Where::interior) {
+GS_INLINE Jet<T, D> jet_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, Where where) {
+  if (where == Where::interior) {
     const Interior<T, D, K, UNIT> source{job, block, p};
     return jet_from<0, T, D, K>(source, block, p, source.start(base));
   }
-  if (block.where[v] == Where::outside) return Jet<T, D>{};
+  if (where == Where::outside) return Jet<T, D>{};
   const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
   return jet_from<0, T, D, K>(source, block, p, source.start(base));
 }
@@ -106,8 +107,8 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
   for (int64_t c = from; c < to; ++c) {
     char* out = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
-    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
-      const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, v);
+    each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
+      const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, where);
       for (int d = 0; d < D; ++d) {
         const Axis& axis = job.problem.axis[d];
         const Vec<T> folded = K == 1 ? Vec<T>{} : load<Vec<T>>(block.slope[d] + p);

@@ -48,21 +48,21 @@ constexpr int power(int base, int exponent) { return exponent == 0 ? 1 : base * 
 
 // Adds one vector of values to one channel of the target.
 template <class T, int D, int K>
-GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, int p, int v, int count, Vec<T> value) {
+GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, int p, Where where, int count, Vec<T> value) {
   constexpr int taps = power(K, D);
-  if (block.where[v] == Where::outside) return;
+  if (where == Where::outside) return;
   if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
   Vec<T> parts[taps];
   Vec<T>* out = parts;
-  if (K == 1 && block.where[v] == Where::interior) parts[0] = value;  // one tap has a weight at the rim only: a sign
+  if (K == 1 && where == Where::interior) parts[0] = value;  // one tap has a weight at the rim only: a sign
   else spread<0, T, D, K>(block, p, value, out);
   alignas(64) T part[taps * lanes<T>];
   __builtin_memcpy(part, parts, sizeof part);
-  if (block.where[v] == Where::interior) {
+  if (where == Where::interior) {
     int64_t step[taps], *end = step;
     tap_steps<0, T, D, K>(job, 0, end);
     for (int l = 0; l < count; ++l) {
-      char* first = base + block.offset[p + l];
+      char* first = base + block.origin + block.offset[p + l];
       for (int k = 0; k < taps; ++k) poke<T>(first + step[k], peek<T>(first + step[k]) + part[k * lanes<T> + l]);
     }
   } else {
@@ -103,10 +103,10 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, ch
       for (int64_t c = from; c < to; ++c) {
         const char* values = job.values.data + block.outer_values + c * job.values.channel;
         char* base = target + c * job.image_channel;
-        each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
-          if (block.where[v] == Where::outside) return;
+        each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
+          if (where == Where::outside) return;
           const char* from_values = values + row * job.values.row + col * job.values.col;
-          scatter<T, D, K>(job, block, base, p, v, count, load_lanes<T>(from_values, job.values.col, count));
+          scatter<T, D, K>(job, block, base, p, where, count, load_lanes<T>(from_values, job.values.col, count));
         });
       }
     }
@@ -120,23 +120,23 @@ void gradient_channels(const Job& job, const Block<T, D, K>& block, T (*sum)[til
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
     char* target = SCATTER ? job.target + block.batch * job.image_batch + c * job.image_channel : nullptr;
-    each_vector<T>(block, [&](int p, int v, int count, int row, int col) {
-      if (block.where[v] == Where::outside) return;
+    each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
+      if (where == Where::outside) return;
       const char* from = values + row * job.values.row + col * job.values.col;
       const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
       if constexpr (K > 1) {
-        const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, v);
+        const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, where);
         for (int d = 0; d < D; ++d)
           store(sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(sum[d] + p)));
       }
-      if constexpr (SCATTER) scatter<T, D, K>(job, block, target, p, v, count, grad);
+      if constexpr (SCATTER) scatter<T, D, K>(job, block, target, p, where, count, grad);
     });
   }
 }
 
 template <class T, int D, int K>
 void store_gradient(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_points(D, K)]) {
-  each_vector<T>(block, [&](int p, int, int count, int row, int col) {
+  each_vector<T>(block, [&](int p, Where, int count, int row, int col) {
     for (int d = 0; d < D; ++d) {
       const Axis& axis = job.problem.axis[d];
       Vec<T> grad = load<Vec<T>>(sum[d] + p) * splat<T>(T(axis.scale));

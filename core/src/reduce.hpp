@@ -15,10 +15,10 @@ template <class T, int D, int K, bool UNIT> struct Interior {
   int p;
 
   struct Cursor { const char* base; };
-  GS_INLINE Cursor start(const char* base) const { return {base}; }
+  GS_INLINE Cursor start(const char* base) const { return {base + block.origin}; }
   template <int d> GS_INLINE Cursor step(Cursor c, int k) const { return {c.base + k * job.image_stride[d]}; }
   GS_INLINE void taps(Cursor c, Vec<T>* out) const {
-    const int64_t* offset = block.offset + p;
+    const int32_t* offset = block.offset + p;
     if constexpr (K == 1) out[0] = gather<T>(c.base, offset);
     else if constexpr (UNIT && K == 2) gather_pair<T>(c.base, offset, out);
     else if constexpr (UNIT && K == 4) gather_four<T>(c.base, offset, out);

@@ -67,6 +67,7 @@ template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c);
 template <class T> GS_INLINE Vec<T> round_even(Vec<T> x);
 template <class T> GS_INLINE Vec<T> round_down(Vec<T> x);
 template <class M> GS_INLINE bool any(M m);
+template <class M> GS_INLINE bool all(M m) { return !any(~m); }
 
 template <class T> GS_INLINE Index<T> to_index(Vec<T> x) { return __builtin_convertvector(x, Index<T>); }
 
@@ -97,18 +98,17 @@ template <class T> GS_INLINE Offset<T> widen_generic(Index<T> index) {
 template <class T> GS_INLINE Offset<T> widen(Index<T> i) { return widen_generic<T>(i); }
 
 // One element, and N adjacent elements, from each lane's own address base + offset[lane].
-template <class T> GS_INLINE Vec<T> gather_generic(const char* base, const int64_t* offset) {
+template <class T, class I> GS_INLINE Vec<T> gather_generic(const char* base, const I* offset) {
   Vec<T> out;
   for (int l = 0; l < lanes<T>; ++l) out[l] = peek<T>(base + offset[l]);
   return out;
 }
-template <class T> GS_INLINE Vec<T> gather(const char* base, const int64_t* offset) {
-  return gather_generic<T>(base, offset);
-}
-template <class T> GS_INLINE void gather_pair(const char* base, const int64_t* offset, Vec<T>* out) {
+template <class T> GS_INLINE Vec<T> gather(const char* base, const int32_t* o) { return gather_generic<T>(base, o); }
+template <class T> GS_INLINE Vec<T> gather(const char* base, const int64_t* o) { return gather_generic<T>(base, o); }
+template <class T> GS_INLINE void gather_pair(const char* base, const int32_t* offset, Vec<T>* out) {
   for (int k = 0; k < 2; ++k) out[k] = gather<T>(base + k * sizeof(T), offset);
 }
-template <class T> GS_INLINE void gather_four(const char* base, const int64_t* offset, Vec<T>* out) {
+template <class T> GS_INLINE void gather_four(const char* base, const int32_t* offset, Vec<T>* out) {
   for (int k = 0; k < 4; ++k) out[k] = gather<T>(base + k * sizeof(T), offset);
 }
 
@@ -121,9 +121,10 @@ template <class V, int D, int first, int n, int... I> GS_INLINE V component_of(c
   if constexpr (D == 1) return v[0];
   else if constexpr (D == 2) return __builtin_shufflevector(v[0], v[1], (first + D * I)...);
   else {
-    // what the first two vectors hold of it, then the rest from the third
-    const V low = __builtin_shufflevector(v[0], v[1], (first + D * I < 2 * n ? first + D * I : 0)...);
-    return __builtin_shufflevector(low, v[2], (first + D * I < 2 * n ? I : first + D * I - n)...);
+    // each lane holds that component in one of the three vectors: take it from there, then sort the lanes
+    const V low = __builtin_shufflevector(v[0], v[1], (I % D == first ? I : n + I)...);
+    const V all = __builtin_shufflevector(low, v[2], ((2 * n + I) % D == first ? n + I : I)...);
+    return __builtin_shufflevector(all, all, ((first + D * I) % n)...);
   }
 }
 template <class T, int D, int first> GS_INLINE Vec<T> component(const Vec<T>* v) {
@@ -180,6 +181,12 @@ template <> GS_INLINE Offset<float> widen<float>(Index<float> i) {
           (Long)_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(both, 1))};
 }
 template <> GS_INLINE Offset<double> widen<double>(Index<double> i) { return {(Long)_mm512_cvtepi32_epi64((__m256i)i)}; }
+template <> GS_INLINE Vec<float> gather<float>(const char* base, const int32_t* offset) {
+  return (Vec<float>)_mm512_i32gather_ps(_mm512_loadu_si512(offset), base, 1);
+}
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int32_t* offset) {
+  return (Vec<double>)_mm512_i32gather_pd(_mm256_loadu_si256((const __m256i*)offset), base, 1);
+}
 template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* offset) {
   const __m256 low = _mm512_i64gather_ps(_mm512_loadu_si512(offset), base, 1);
   const __m256 high = _mm512_i64gather_ps(_mm512_loadu_si512(offset + 8), base, 1);
@@ -189,9 +196,11 @@ template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t
   return (Vec<double>)_mm512_i64gather_pd(_mm512_loadu_si512(offset), base, 1);
 }
 // Two floats are gathered as one double, which halves the gathers; the even and odd halves are then told apart.
-template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* offset, Vec<float>* out) {
-  const __m512 low = _mm512_castpd_ps(_mm512_i64gather_pd(_mm512_loadu_si512(offset), base, 1));
-  const __m512 high = _mm512_castpd_ps(_mm512_i64gather_pd(_mm512_loadu_si512(offset + 8), base, 1));
+template <> GS_INLINE void gather_pair<float>(const char* base, const int32_t* offset, Vec<float>* out) {
+  const auto eight = [=](const int32_t* o) {
+    return _mm512_castpd_ps(_mm512_i32gather_pd(_mm256_loadu_si256((const __m256i*)o), base, 1));
+  };
+  const __m512 low = eight(offset), high = eight(offset + 8);
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   out[0] = (Vec<float>)_mm512_permutex2var_ps(low, even, high);
@@ -233,26 +242,40 @@ template <> GS_INLINE Offset<float> widen<float>(Index<float> i) {
           (Long)_mm256_cvtepi32_epi64(_mm256_extracti128_si256(both, 1))};
 }
 template <> GS_INLINE Offset<double> widen<double>(Index<double> i) { return {(Long)_mm256_cvtepi32_epi64((__m128i)i)}; }
+template <> GS_INLINE Vec<float> component<float, 2, 0>(const Vec<float>* v) {
+  return (Vec<float>)_mm256_permute4x64_pd((__m256d)_mm256_shuffle_ps((__m256)v[0], (__m256)v[1], 0x88), 0xD8);
+}
+template <> GS_INLINE Vec<float> component<float, 2, 1>(const Vec<float>* v) {
+  return (Vec<float>)_mm256_permute4x64_pd((__m256d)_mm256_shuffle_ps((__m256)v[0], (__m256)v[1], 0xDD), 0xD8);
+}
 // Plain loads, not AVX2's gather: on Zen 3 a gather of 8 costs about as much as the 8 loads and the inserts twice over.
-template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* o) {
+template <class I> GS_INLINE Vec<float> gather_eight(const char* base, const I* o) {
   const auto at = [=](int l) { return peek<float>(base + o[l]); };
   return (Vec<float>)_mm256_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
 }
-template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* o) {
+template <class I> GS_INLINE Vec<double> gather_four_doubles(const char* base, const I* o) {
   const auto at = [=](int l) { return peek<double>(base + o[l]); };
   return (Vec<double>)_mm256_setr_pd(at(0), at(1), at(2), at(3));
 }
+template <> GS_INLINE Vec<float> gather<float>(const char* base, const int32_t* o) { return gather_eight(base, o); }
+template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* o) { return gather_eight(base, o); }
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int32_t* o) {
+  return gather_four_doubles(base, o);
+}
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* o) {
+  return gather_four_doubles(base, o);
+}
 // Each pair is one 64-bit load; lanes are loaded in the order that leaves them sorted after one shuffle per half.
-template <> GS_INLINE void gather_pair<float>(const char* base, const int64_t* o, Vec<float>* out) {
+template <> GS_INLINE void gather_pair<float>(const char* base, const int32_t* o, Vec<float>* out) {
   const auto two = [=](int first, int second) {
-    return _mm_castpd_ps(_mm_set_pd(peek<double>(base + o[second]), peek<double>(base + o[first])));
+    return _mm_castpd_ps(_mm_loadh_pd(_mm_set_sd(peek<double>(base + o[first])), (const double*)(base + o[second])));
   };
   const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(0, 1)), two(4, 5), 1);
   const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(2, 3)), two(6, 7), 1);
   out[0] = (Vec<float>)_mm256_shuffle_ps(a, b, 0x88);
   out[1] = (Vec<float>)_mm256_shuffle_ps(a, b, 0xDD);
 }
-template <> GS_INLINE void gather_pair<double>(const char* base, const int64_t* o, Vec<double>* out) {
+template <> GS_INLINE void gather_pair<double>(const char* base, const int32_t* o, Vec<double>* out) {
   const auto two = [=](int first, int second) {
     const __m128d low = _mm_loadu_pd((const double*)(base + o[first]));
     return _mm256_insertf128_pd(_mm256_castpd128_pd256(low), _mm_loadu_pd((const double*)(base + o[second])), 1);
@@ -262,7 +285,7 @@ template <> GS_INLINE void gather_pair<double>(const char* base, const int64_t* 
   out[1] = (Vec<double>)_mm256_unpackhi_pd(a, b);
 }
 // Four taps of one lane are one 128-bit load; a 4 x 4 transpose per half turns lanes into taps.
-template <> GS_INLINE void gather_four<float>(const char* base, const int64_t* o, Vec<float>* out) {
+template <> GS_INLINE void gather_four<float>(const char* base, const int32_t* o, Vec<float>* out) {
   const auto two = [=](int first, int second) {
     const __m128 low = _mm_loadu_ps((const float*)(base + o[first]));
     return _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm_loadu_ps((const float*)(base + o[second])), 1);
