@@ -27,6 +27,7 @@ struct Run {
 template <class T, int D, int K> struct Block {
   static constexpr int capacity = tile_points(D, K) + padding;  // more: arrays a power of two apart share cache ways
   static constexpr int vectors = capacity / lanes<T>;
+  static constexpr int ahead = 512;  // points between asking for a tap and reading it: measured
 
   // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below
   int rows, cols, pitch, points;
@@ -39,7 +40,7 @@ template <class T, int D, int K> struct Block {
   alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position
   alignas(64) T weight[D][K][capacity];
   alignas(64) T derivative[D][K][capacity];
-  alignas(64) int32_t offset[capacity];         // of the first tap from `origin`, if interior
+  alignas(64) int32_t offset[capacity + ahead];  // of the first tap from `origin`, if interior
   alignas(64) int64_t tap_offset[D][K][capacity];  // of each folded tap along its axis, if edge
   alignas(64) MaskLane<T> hole[D][K][capacity];         // -1 where that tap reads no pixel
   Dead dead[capacity];

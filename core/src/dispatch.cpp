@@ -105,8 +105,8 @@ bool flat(const Job& job, const PointArray& a) {
   return true;
 }
 
-// Tiles of 64 columns keep the reads of a rotated picture inside the first cache and the TLB; rows shorter than that are
-// taken whole, and as one long row if memory allows. Both orders visit points alike, so push has the same bits.
+// Tiles of 128 columns keep the reads of a rotated picture inside the first cache and the TLB; rows not much longer are
+// taken whole, for memory streams best in long stretches, and short ones as one long row if memory allows.
 void cut_tiles(Job& job, int taps) {
   const std::int64_t capacity = tile_points(job.problem.axes, taps);
   if (job.cols < 64 && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
@@ -117,7 +117,7 @@ void cut_tiles(Job& job, int taps) {
     job.tile_rows = 1;
     job.tile_cols = capacity;
   } else {
-    const std::int64_t wide = job.rows == 1 ? capacity : 64;
+    const std::int64_t wide = job.rows == 1 ? capacity : job.cols <= 256 ? 256 : 128;
     job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
     const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
     job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));

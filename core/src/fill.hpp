@@ -61,15 +61,16 @@ template <class T, int K, bool GRADIENT> struct Weights {
   }
 };
 
-// The largest T not above a whole number.
+// The largest T not above a whole number, and the smallest not below it: a float has not every one beyond 2^24.
 template <class T> GS_INLINE T not_above(int64_t number) {
   int64_t at = number;
   while (int64_t(T(at)) > number) --at;
   return T(at);
 }
+template <class T> GS_INLINE T not_below(int64_t number) { return -not_above<T>(-number); }
 
-// Fills the block from packed coordinates. Vectors whose taps all are pixels, which is nearly all of them, take the quick
-// way: there no coordinate can be NaN or far away, so nothing has to be tamed. The others are placed and classified.
+// Fills the block from packed coordinates. Vectors all of whose taps are pixels, or none, are nearly all of them and
+// take the quick way: there no coordinate is NaN, and nothing has to be tamed or folded. The others take the careful way.
 template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   using Unsigned = typename Vector<T>::unsigned_index;
   const Job& job;
@@ -77,41 +78,54 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   Band band;
   Weights<T, K, GRADIENT> weights;
   Ruler<T> ruler[D];
-  Vec<T> low[D], high[D];  // of a pixel whose taps all are pixels of the band
+  Vec<T> low[D], high[D];      // of a pixel whose taps all are pixels of the band
+  Vec<T> before[D], behind[D];  // the next pixels none of whose taps is one of the image
   Unsigned stride[D];
   int component[D];
-  bool quick;
+  bool inside_quickly, outside_quickly;
 
-  Filler(const Job& job, Block<T, D, K>& block, Band band) : job(job), block(block), band(band), weights(job.problem.kernel) {
+  Filler(const Job& job, Block<T, D, K>& block, Band band)
+      : job(job), block(block), band(band), weights(job.problem.kernel) {
+    // what is folded has left the image all the same, and is not sampled if there is an outside value
+    inside_quickly = F == Fold::none || !job.problem.has_outside;
+    outside_quickly = F == Fold::none && !job.problem.has_outside;
+    const T infinity = T(__builtin_inf());
     for (int d = 0; d < D; ++d) {
       ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
-      const int64_t first = d == 0 ? band.low : 0, end = d == 0 ? band.high : job.size[d];
-      const int64_t before = K == 1 ? 0 : -ruler[d].first_tap;
-      low[d] = splat<T>(T(first + before));
-      if (int64_t(T(first + before)) < first + before) low[d] = splat<T>(T(far_away));  // beyond a float's whole numbers
-      high[d] = splat<T>(not_above<T>(end - K + before));
+      const int64_t n = job.size[d], back = K == 1 ? 0 : -ruler[d].first_tap;  // taps before the pixel
+      low[d] = splat<T>(not_below<T>((d == 0 ? band.low : 0) + back));
+      high[d] = splat<T>(not_above<T>((d == 0 ? band.high : n) - K + back));
+      const bool hole = job.problem.axis[d].rule.family == table::Family::hole;
+      before[d] = splat<T>(hole ? T(back - K) : -infinity);
+      behind[d] = splat<T>(hole ? not_below<T>(n + back) : infinity);
       stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
       component[d] = job.problem.axis[d].component;
     }
-    quick = F == Fold::none || !job.problem.has_outside;  // what is folded has left the image all the same
   }
 
-  // False, and nothing done, if some lane has a tap that is no pixel.
-  GS_INLINE bool fill_quickly(const Points<T, D>& points, int p) const {
+  GS_INLINE Vec<T> along(const Points<T, D>& points, int d) const {
+    if constexpr (D > 1) if (component[d] == 1) return points.component[1];
+    if constexpr (D > 2) if (component[d] == 2) return points.component[2];
+    return points.component[0];
+  }
+
+  // Interior, and filled; or outside; or edge, which stands for anything, and nothing done.
+  GS_INLINE Where fill_quickly(const Points<T, D>& points, int p) const {
     Vec<T> x[D], pixel[D], slope[D];
     Mask<T> inside = ~Mask<T>{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
-      Vec<T> g = points.component[0];
-      if constexpr (D > 1) g = component[d] == 1 ? points.component[1] : g;
-      if constexpr (D > 2) g = component[d] == 2 ? points.component[2] : g;
-      x[d] = (g + ruler[d].offset) * ruler[d].scale + ruler[d].shift;
+      x[d] = (along(points, d) + ruler[d].offset) * ruler[d].scale + ruler[d].shift;
       if constexpr (F != Fold::none) inside &= absolute<T>(x[d]) < splat<T>(T(near));
       fold_position<T, F, true>(ruler[d].n, x[d], slope[d]);
       pixel[d] = K == 1 ? nearest_pixel<T>(ruler[d], x[d]) : round_down<T>(x[d]);
       inside &= (pixel[d] >= low[d]) & (pixel[d] <= high[d]);
     }
-    if (!all(inside)) return false;
+    if (!all(inside)) {
+      Mask<T> outside{};
+      for (int d = 0; d < D; ++d) outside |= (pixel[d] <= before[d]) | (pixel[d] >= behind[d]);
+      return outside_quickly && all(outside) ? Where::outside : Where::edge;
+    }
     Unsigned offset{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
@@ -122,13 +136,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       offset += (Unsigned)first * stride[d];
     }
     store(block.offset + p, (Index<T>)offset);
-    return true;
+    return Where::interior;
   }
 
   __attribute__((noinline)) Where fill_carefully(const char* from, int count, int p) const {
     const Points<T, D> points = load_points<T, D>(from, count);
     for (int d = 0; d < D; ++d) {
-      const Placed<T> placed = place<T, F, K == 1>(ruler[d], points.component[component[d]], block, p);
+      const Placed<T> placed = place<T, F, K == 1>(ruler[d], along(points, d), block, p);
       store(block.index[d] + p, placed.first);
       if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
       if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
@@ -139,21 +153,23 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 
   void fill() const {
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
-    const int whole = quick ? cols / lanes<T> * lanes<T> : 0;
-    const int64_t row_stride = job.coords.row;
+    const int whole = inside_quickly ? cols / lanes<T> * lanes<T> : 0;
+    const int64_t row_stride = job.coords.row, point_bytes = D * sizeof(T);
     const char* from = job.coords.data + block.outer_coords;
     for (int row = 0; row < rows; ++row, from += row_stride) {
-      for (int col = 0; col < cols; col += lanes<T>) {
-        const int start = col, p = row * pitch;
-        for (; col < whole; col += lanes<T>) {
-          const char* at = from + col * int64_t(D * sizeof(T));
-          __builtin_prefetch(at + cols * int64_t(D * sizeof(T)));  // the tile to the right, which is next
-          if (!fill_quickly(load_points<T, D>(at, lanes<T>), p + col)) break;
-        }
-        if (col > start) block.note(row, start, (col - start) / lanes<T>, Where::interior);
-        if (col >= cols) break;
-        block.note(row, col, 1, fill_carefully(from + col * int64_t(D * sizeof(T)), cols - col, p + col));
+      int start = 0, col = 0;
+      Where now = Where::edge;
+      for (; col < whole; col += lanes<T>) {
+        const char* at = from + col * point_bytes;
+        __builtin_prefetch(at + cols * point_bytes);  // the tile to the right, which is next
+        Where where = fill_quickly(load_points<T, D>(at, lanes<T>), row * pitch + col);
+        if (where == Where::edge) where = fill_carefully(at, lanes<T>, row * pitch + col);
+        if (where != now && col > start) block.note(row, start, (col - start) / lanes<T>, now), start = col;
+        now = where;
       }
+      if (col > start) block.note(row, start, (col - start) / lanes<T>, now);
+      for (; col < cols; col += lanes<T>)
+        block.note(row, col, 1, fill_carefully(from + col * point_bytes, cols - col, row * pitch + col));
     }
   }
 };

@@ -12,8 +12,9 @@ namespace gridsample {
 // Lanes are padded to this many, on every target, so that no loop has a scalar tail.
 inline constexpr int padding = 16;
 
-// Points of one tile: as many as keep the tile's indices and weights inside the first cache levels.
-constexpr int tile_points(int axes, int taps) { return axes * taps <= 4 ? 512 : axes * taps <= 8 ? 256 : 128; }
+// Points of one tile: as many as keep the tile's indices and weights inside the second cache level. The more points, the
+// longer the stretches of each channel that are read and written before the next channel's turn.
+constexpr int tile_points(int axes, int taps) { return axes * taps <= 8 ? 4096 : 1024; }
 
 // An array indexed by output points. Strides in bytes; `outer` are the point axes before the last two.
 struct PointArray {
@@ -50,7 +51,7 @@ inline constexpr int verb_count = 5;
 
 // One task of a job. `scratch` is scratch_bytes of memory of this thread's own, aligned to 64.
 using Loop = void (*)(const Job&, std::int64_t task, char* scratch);
-inline constexpr std::size_t scratch_bytes = 256 * 1024;
+inline constexpr std::size_t scratch_bytes = 2 << 20;
 
 struct Target {
   const char* name;

@@ -66,6 +66,8 @@ GS_INLINE void pull_run(const PointArray& values, const B& block, const Run& run
 template <class T, int D, int K, bool UNIT>
 void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, int64_t to) {
   const char* image = job.image + block.batch * job.image_batch;
+  const Interior<T, D, K, UNIT> interior(job, block);
+  const Edge<T, D, K> edge(block);
   for (int64_t c = from; c < to; ++c) {
     char* out = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
@@ -74,14 +76,12 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
       char* start = out + run.row * job.values.row + run.col * job.values.col;
       if (run.where == Where::interior) {
         pull_run<T>(job.values, block, run, start, [&](int p) {
-          const Interior<T, D, K, UNIT> source{job, block, p};
-          return value_from<0, T, D, K>(source, block, p, source.start(base));
+          interior.ask_ahead(base, p);
+          return value_from<0, T, D, K>(interior, block, p, interior.start(base));
         });
       } else if (run.where == Where::edge) {
-        pull_run<T>(job.values, block, run, start, [&](int p) {
-          const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
-          return value_from<0, T, D, K>(source, block, p, source.start(base));
-        });
+        pull_run<T>(job.values, block, run, start,
+                    [&](int p) { return value_from<0, T, D, K>(edge, block, p, edge.start(base)); });
       } else {
         pull_run<T>(job.values, block, run, start, [&](int) { return splat<T>(block.fill); });
       }
@@ -93,11 +93,11 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
 template <class T, int D, int K, bool UNIT>
 GS_INLINE Jet<T, D> jet_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, Where where) {
   if (where == Where::interior) {
-    const Interior<T, D, K, UNIT> source{job, block, p};
+    const Interior<T, D, K, UNIT> source(job, block);
     return jet_from<0, T, D, K>(source, block, p, source.start(base));
   }
   if (where == Where::outside) return Jet<T, D>{};
-  const Edge<T, D, K> source{job, block, p, splat<T>(block.fill)};
+  const Edge<T, D, K> source(block);
   return jet_from<0, T, D, K>(source, block, p, source.start(base));
 }
 

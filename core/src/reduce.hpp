@@ -8,47 +8,63 @@
 namespace gridsample::GS_TARGET {
 
 // Taps of interior points. UNIT: the fastest axis is contiguous, and K adjacent taps are read at once.
-template <class T, int D, int K, bool UNIT> struct Interior {
+template <class T, int D, int K, bool UNIT> class Interior {
+ public:
   static constexpr bool plain = true;  // a single tap's weight is 1: at an edge it may carry a sign
-  const Job& job;
-  const Block<T, D, K>& block;
-  int p;
+
+  Interior(const Job& job, const Block<T, D, K>& block) : block_(block), origin_(block.origin) {
+    for (int d = 0; d < D; ++d) stride_[d] = job.image_stride[d];
+    for (int d = 0; d + 1 < D; ++d) last_row_ += (K - 1) * stride_[d];
+  }
 
   struct Cursor { const char* base; };
-  GS_INLINE Cursor start(const char* base) const { return {base + block.origin}; }
-  template <int d> GS_INLINE Cursor step(Cursor c, int k) const { return {c.base + k * job.image_stride[d]}; }
-  GS_INLINE void taps(Cursor c, Vec<T>* out) const {
-    const int32_t* offset = block.offset + p;
+  GS_INLINE Cursor start(const char* base) const { return {base + origin_}; }
+  template <int d> GS_INLINE Cursor step(Cursor c, int, int k) const { return {c.base + k * stride_[d]}; }
+  GS_INLINE void taps(Cursor c, int p, Vec<T>* out) const {
+    const int32_t* offset = block_.offset + p;
     if constexpr (K == 1) out[0] = gather<T>(c.base, offset);
     else if constexpr (UNIT && K == 2) gather_pair<T>(c.base, offset, out);
     else if constexpr (UNIT && K == 4) gather_four<T>(c.base, offset, out);
     else
-      for (int k = 0; k < K; ++k) out[k] = gather<T>(c.base + k * job.image_stride[D - 1], offset);
+      for (int k = 0; k < K; ++k) out[k] = gather<T>(c.base + k * stride_[D - 1], offset);
   }
+  // Asks for the first and the last row of taps of a point some vectors further on. (If it is none, any address will do.)
+  GS_INLINE void ask_ahead(const char* base, int p) const {
+    const char* at = base + origin_ + block_.offset[p + Block<T, D, K>::ahead];
+    __builtin_prefetch(at);
+    if constexpr (K > 1 && D > 1) __builtin_prefetch(at + last_row_);
+  }
+
+ private:
+  const Block<T, D, K>& block_;
+  int64_t origin_, stride_[D], last_row_ = 0;  // copies: what is stored could be the job, for all the compiler knows
 };
 
 // Taps of edge points: folded offsets add up axis by axis, and a hole on any axis reads the fill.
-template <class T, int D, int K> struct Edge {
+template <class T, int D, int K> class Edge {
+ public:
   static constexpr bool plain = false;
-  const Job& job;
-  const Block<T, D, K>& block;
-  int p;
-  Vec<T> fill;
+
+  explicit Edge(const Block<T, D, K>& block) : block_(block), fill_(splat<T>(block.fill)) {}
 
   struct Cursor { const char* base; Offset<T> offset; Mask<T> hole; };
   GS_INLINE Cursor start(const char* base) const { return {base, Offset<T>{}, Mask<T>{}}; }
-  template <int d> GS_INLINE Cursor step(const Cursor& c, int k) const {
-    return {c.base, c.offset + load_offset<T>(block.tap_offset[d][k] + p),
-            c.hole | load<Mask<T>>(block.hole[d][k] + p)};
+  template <int d> GS_INLINE Cursor step(const Cursor& c, int p, int k) const {
+    return {c.base, c.offset + load_offset<T>(block_.tap_offset[d][k] + p),
+            c.hole | load<Mask<T>>(block_.hole[d][k] + p)};
   }
-  GS_INLINE void taps(const Cursor& c, Vec<T>* out) const {
+  GS_INLINE void taps(const Cursor& c, int p, Vec<T>* out) const {
     for (int k = 0; k < K; ++k) {
-      const Cursor tap = step<D - 1>(c, k);
+      const Cursor tap = step<D - 1>(c, p, k);
       alignas(64) int64_t at[lanes<T>];
       store_offset(at, tap.offset);
-      out[k] = tap.hole ? fill : gather<T>(tap.base, at);
+      out[k] = tap.hole ? fill_ : gather<T>(tap.base, at);
     }
   }
+
+ private:
+  const Block<T, D, K>& block_;
+  Vec<T> fill_;
 };
 
 template <class T, int D, int K> GS_INLINE Vec<T> weight_at(const Block<T, D, K>& b, int d, int k, int p) {
@@ -60,7 +76,7 @@ template <int d, class T, int D, int K, class Source>
 GS_INLINE Vec<T> value_from(const Source& source, const Block<T, D, K>& block, int p, typename Source::Cursor cursor) {
   if constexpr (d == D - 1) {
     Vec<T> tap[K];
-    source.taps(cursor, tap);
+    source.taps(cursor, p, tap);
     if constexpr (K == 1 && Source::plain) return tap[0];
     Vec<T> sum = tap[0] * weight_at(block, d, 0, p);
     for (int k = 1; k < K; ++k) sum = mul_add<T>(tap[k], weight_at(block, d, k, p), sum);
@@ -68,9 +84,9 @@ GS_INLINE Vec<T> value_from(const Source& source, const Block<T, D, K>& block, i
   } else {
     Vec<T> sum{};
     if constexpr (K == 1 && Source::plain)
-      return value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, 0));
+      return value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, 0));
     for (int k = 0; k < K; ++k) {
-      const Vec<T> row = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, k));
+      const Vec<T> row = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
       sum = k == 0 ? row * weight_at(block, d, 0, p) : mul_add<T>(row, weight_at(block, d, k, p), sum);
     }
     return sum;
@@ -84,14 +100,14 @@ template <int d, class T, int D, int K, class Source>
 GS_INLINE Jet<T, D> jet_from(const Source& source, const Block<T, D, K>& block, int p, typename Source::Cursor cursor) {
   Jet<T, D> sum;
   Vec<T> tap[K];
-  if constexpr (d == D - 1) source.taps(cursor, tap);
+  if constexpr (d == D - 1) source.taps(cursor, p, tap);
   for (int k = 0; k < K; ++k) {
     const Vec<T> w = load<Vec<T>>(block.weight[d][k] + p), dw = load<Vec<T>>(block.derivative[d][k] + p);
     if constexpr (d == D - 1) {
       sum.value = k == 0 ? tap[k] * w : mul_add<T>(tap[k], w, sum.value);
       sum.along[d] = k == 0 ? tap[k] * dw : mul_add<T>(tap[k], dw, sum.along[d]);
     } else {
-      const Jet<T, D> row = jet_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, k));
+      const Jet<T, D> row = jet_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
       sum.value = k == 0 ? row.value * w : mul_add<T>(row.value, w, sum.value);
       sum.along[d] = k == 0 ? row.value * dw : mul_add<T>(row.value, dw, sum.along[d]);
       for (int e = d + 1; e < D; ++e)
