@@ -7,6 +7,7 @@ REFUSED, subclasses that mean something else. A new one is one row here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,18 @@ from gridsample.options import remembered
 
 MODULES = {"numpy": "gridsample.frameworks.numpy", "torch": "gridsample.frameworks.torch"}
 FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
+
+
+# The short way for calls made before, by the exact class of the arrays; each framework puts its own here when loaded.
+CALLS: dict[type, Any] = {}
+
+
+def _never() -> bool:
+    return False
+
+
+# Whether this call is being traced by a compiler of Python, which cannot follow the short way; torch's room sets it.
+tracing: Callable[[], bool] = _never
 
 
 def of(where: str, **arrays: Any) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gridsample import affine, errors, plan
 from gridsample.backends import for_device, names
-from gridsample.frameworks.torch import derivatives
+from gridsample.frameworks.torch import derivatives, quick
 from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
 from gridsample.options import Options
 

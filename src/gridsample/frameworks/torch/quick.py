@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The short way of plain calls: straight from the public function into the engine, past torch's dispatcher.
+
+It gives what the dispatcher would only where that has nothing to do but call our CPU kernel: two tensors of the class
+`torch.Tensor` itself, dense, on the CPU, no gradient recorded, and nobody who wants to see or change the call. Everything
+else is refused by `engine.Calls`, by what is named here, and goes the long way. docs/design/0009 has the whole list.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from gridsample import frameworks
+from gridsample._core import engine
+from gridsample.backends import cpu
+
+# Not in torch's documentation, but what its own Python half asks: who would see a call that is dispatched.
+_WATCHERS = (
+    "_is_torch_function_mode_enabled",  # also torch.set_default_device, and tracing before dispatch
+    "_len_torch_dispatch_stack",  # fake tensors, make_fx, counters, ...
+    "_are_functorch_transforms_active",  # vmap, grad, jvp, functionalize: their tensors are of the plain class, too
+    "_is_tracing",  # torch.jit.trace
+)
+
+
+def _dual_level() -> bool:
+    """Forward-mode derivatives: a dual tensor is of the plain class."""
+    return forward_ad._current_level >= 0
+
+
+# Functions that make a tensor, looked up in the loaded libraries: torch's interface for compiled programs, kept stable,
+# and the conversion to Python, whose name (the compiler's) says what it takes. Without them torch.empty does it.
+_MAKER = (
+    "aoti_torch_empty_strided",
+    "aoti_torch_get_data_ptr",
+    "aoti_torch_delete_tensor_object",
+    "_Z16THPVariable_WrapRKN2at10TensorBaseE",
+)
+_NUMBERS = ("aoti_torch_device_type_cpu", "aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
+
+
+def _maker() -> tuple[int, ...] | None:
+    try:
+        library = ctypes.CDLL(torch._C.__file__)
+        addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _MAKER]
+        numbers = [getattr(library, name)() for name in _NUMBERS]
+    except (AttributeError, OSError):
+        return None
+    return (*(address or 0 for address in addresses), *numbers)
+
+
+def _calls() -> engine.Calls | None:
+    """None if this torch lacks something that the short way must ask."""
+    exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
+    watchers = [getattr(torch._C, name, None) for name in _WATCHERS]
+    watchers.append(getattr(torch._C._autograd, "_profiler_enabled", None))
+    named = hasattr(Tensor, "names")  # torch that still has named tensors: not seen by any of these
+    if exchange is None or named or None in watchers or not hasattr(forward_ad, "_current_level"):
+        return None
+    try:
+        return engine.Calls(
+            Tensor,
+            _resolve,
+            torch.empty,
+            torch.get_num_threads,
+            exchange=exchange,
+            maker=_maker(),
+            busy=(*watchers, _dual_level),
+            recording=torch.is_grad_enabled,
+            unusual=(Tensor.is_neg,),
+        )
+    except ValueError:  # an exchange table that we cannot read
+        return None
+
+
+def _resolve(
+    where: str,
+    choices: tuple[Any, ...],
+    shape: Any,
+    dtype: str,
+    coords_shape: Any,
+    coords_dtype: str,
+    channels_last: bool,
+) -> Any:
+    """What `engine.Calls` keeps of a call: its Problem, and the result to make."""
+    known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
+    if known is None:
+        return None
+    p, problem = known
+    jacobian = where == "sample_grad"
+    keywords: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if channels_last and not jacobian and len(p.out_shape) == len(shape):
+        keywords["memory_format"] = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+    size = p.jacobian_shape if jacobian else p.out_shape
+    return problem, jacobian, (size,), keywords, torch.empty(size, device="meta", **keywords).stride()
+
+
+frameworks.tracing = torch.compiler.is_dynamo_compiling
+if (_found := _calls()) is not None:
+    frameworks.CALLS[Tensor] = _found
