@@ -50,9 +50,8 @@ def grid_sample(
     >>> gs.grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))
     array([[[[1.5]]]], dtype=float32)
     """
-    calls = CALLS.get(type(input))
-    if calls is not None and not frameworks.tracing():
-        known = calls.grid_sample(input, grid, mode, padding_mode, align_corners)
+    if not frameworks.tracing():
+        known = CALLS.grid_sample(input, grid, mode, padding_mode, align_corners)
         if known is not None:
             return known
     corners = _given("grid_sample") if align_corners is None else align_corners
@@ -133,9 +132,8 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    calls = CALLS.get(type(image))
-    if calls is not None and out is None and not frameworks.tracing():
-        known = calls.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
+    if out is None and not frameworks.tracing():
+        known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
     options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
@@ -214,9 +212,8 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
-    calls = CALLS.get(type(image))
-    if calls is not None and not frameworks.tracing():
-        known = calls.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
+    if not frameworks.tracing():
+        known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
     options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)

@@ -118,10 +118,11 @@ NB_MODULE(engine, m) {
            nb::arg("kernel"), nb::arg("axes"), nb::arg("fill"), nb::arg("ties"), nb::arg("nonfinite"),
            nb::arg("outside").none());
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots), "The short way for calls that were made before, alike.")
-      .def(nb::init<nb::object, nb::object, nb::object, nb::object, nb::object, nb::object, nb::tuple, nb::object,
-                    nb::tuple>(),
-           nb::arg("kind"), nb::arg("resolve"), nb::arg("empty"), nb::arg("threads"), nb::arg("exchange").none(),
-           nb::arg("maker").none(),           nb::arg("busy"), nb::arg("recording").none(), nb::arg("unusual"))
+      .def(nb::init<>())
+      .def("add", &Calls::add, nb::arg("kind"), nb::arg("resolve"), nb::arg("empty"), nb::arg("threads"),
+           nb::arg("exchange").none(), nb::arg("maker").none(), nb::arg("peeks").none(), nb::arg("busy"),
+           nb::arg("recording").none(), nb::arg("levels").none(), nb::arg("unusual"),
+           "Take arrays of this class from now on.")
       .def("grid_sample", &grid_sample, nb::arg("input").none(), nb::arg("grid").none(), nb::arg("mode").none(),
            nb::arg("padding_mode").none(), nb::arg("align_corners").none(), "The result, or None.")
       .def("sample", &sample, nb::arg("image").none(), nb::arg("coords").none(), nb::arg("kernel").none(), nb::arg("boundary").none(),
@@ -130,6 +131,10 @@ NB_MODULE(engine, m) {
       .def("sample_grad", &sample_grad, nb::arg("image").none(), nb::arg("coords").none(), nb::arg("kernel").none(),
            nb::arg("boundary").none(), nb::arg("fill").none(), nb::arg("frame").none(), nb::arg("order").none(),
            nb::arg("nonfinite").none(), nb::arg("outside").none(), "The result, or None.");
+  m.def("dispatch_keys", [](std::uintptr_t library) {
+    const DispatchKeys keys = Peeks::keys(reinterpret_cast<void*>(library));
+    return std::tuple(keys.included, keys.excluded);
+  }, nb::arg("library"), "The state of this thread in the dispatcher of torch, whose library has this handle.");
   m.def("pull", &pull, nb::arg("problem"), nb::arg("image"), nb::arg("coords"), nb::arg("out"), nb::arg("threads"));
   m.def("push", &push, nb::arg("problem"), nb::arg("values"), nb::arg("coords"), nb::arg("image_out"), nb::arg("threads"));
   m.def("pull_grad", &pull_grad, nb::arg("problem"), nb::arg("image"), nb::arg("coords"), nb::arg("out"), nb::arg("threads"));

@@ -4,6 +4,7 @@
 // Whatever is not plainly such a call is answered with None, and the caller goes the long way.
 #pragma once
 #include <array>
+#include <atomic>
 #include <memory>
 
 #include "arrays.hpp"
@@ -23,7 +24,7 @@ class Key {
   bool operator==(const Key& other) const;
 
  private:
-  static constexpr int most_words = 2 + most_choices + 2 * gs::max_rank;
+  static constexpr int most_words = 3 + most_choices + 2 * gs::max_rank;
   std::array<std::uint64_t, most_words> words_;
   int count_ = 0;
 };
@@ -41,16 +42,45 @@ struct Maker {
   std::int32_t device_type = 0, float32 = 0, float64 = 0;
 };
 
+// The state of this thread in torch's dispatcher: two words, zero if no mode and no transform is on.
+struct DispatchKeys {
+  std::uint64_t included = 0, excluded = 0;
+  bool operator==(const DispatchKeys&) const = default;
+};
+
+// The same questions that Library::busy asks, put to torch's libraries themselves. Given as addresses; all or none.
+struct Peeks {
+  void* library = nullptr;  // where the dispatcher's state of a thread is looked up
+  bool (*function_mode)() = nullptr;
+  bool (*callbacks)() = nullptr;
+  bool (*requires_grad)(const void* tensor) = nullptr;
+  bool (*is_negative)(const void* const* tensor) = nullptr;
+  DispatchKeys inference;  // in torch.inference_mode
+  static DispatchKeys keys(void* library);
+};
+
+// Arrays of one class, and what must be known of their library.
+struct Library {
+  nb::object kind;       // the exact class
+  nb::object resolve;    // a new call's Problem, the arguments of `empty`, its strides in elements; None: the long way
+  nb::object empty;      // makes a result
+  nb::object threads;    // how many a call may use
+  nb::tuple busy;        // functions that say whether something wants to see every call
+  nb::object recording;  // whether gradients are recorded at all; None: there are none
+  nb::object levels;     // the module that counts the levels of forward-mode derivatives, or None
+  nb::tuple unusual;     // methods that say whether one array's memory does not mean what it says
+  dlpack::Describe describe = nullptr;  // null: the buffer protocol
+  Maker maker;
+  Peeks peeks;
+};
+
 class Calls {
  public:
-  // kind: the arrays' exact class. resolve: a new call's Problem, the arguments of `empty` that make its result, and its
-  // strides in elements; None if it must go the long way. exchange: the class's DLPack table, or None for the buffer
-  // protocol. maker: the numbers of a Maker, or None.
-  // busy: functions that say whether something wants to see every call; recording: whether gradients are recorded at
-  // all; unusual: methods that say whether one array's memory does not mean what it says.
-  Calls(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
-        nb::object maker, nb::tuple busy, nb::object recording, nb::tuple unusual);
+  Calls();
   ~Calls();
+  // exchange: the class's DLPack table or None. maker, peeks: the numbers of a Maker and of Peeks, or None.
+  void add(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
+           nb::object maker, nb::object peeks, nb::tuple busy, nb::object recording, nb::object levels, nb::tuple unusual);
 
   nb::object run(const char* where, nb::handle image, nb::handle coords, const Choices& choices);
   int visit(visitproc visit, void* arg) const;  // for Python's collector of cycles
@@ -58,19 +88,19 @@ class Calls {
 
  private:
   class Source;
-  nb::object make(const Call& call, Source& to) const;
-  bool is_quiet(nb::handle image, nb::handle coords) const;
-  std::shared_ptr<const Call> find(const char* where, const gs::View& image, const gs::View& coords,
-                                   const Choices& choices);
-  std::shared_ptr<const Call> resolve(const Key& key, const char* where, const gs::View& image, const gs::View& coords,
-                                      const Choices& choices, bool channels_last) const;
+  const Library* library_of(nb::handle image, nb::handle coords) const;
+  bool is_quiet(const Library& library, nb::handle image, nb::handle coords) const;
+  bool is_recorded(const Library& library, nb::handle image, nb::handle coords) const;
+  nb::object make(const Library& library, const Call& call, Source& to) const;
+  std::shared_ptr<const Call> find(const Library& library, const char* where, const gs::View& image,
+                                   const gs::View& coords, const Choices& choices);
 
-  nb::object kind_, resolve_, empty_, threads_, recording_, requires_grad_;
-  nb::tuple busy_, unusual_;
-  dlpack::Describe describe_ = nullptr;
-  Maker maker_;
+  static constexpr std::size_t most_libraries = 4;
+  std::array<Library, most_libraries> libraries_;
+  std::atomic<std::size_t> count_{0};  // of libraries_ that are whole
   nb::ft_mutex mutex_;  // of slots_, where there is no interpreter lock; no Python runs under it
   std::array<std::shared_ptr<const Call>, 256> slots_;
+  nb::object requires_grad_, current_level_;
 };
 
 }  // namespace gridsample::python

@@ -7,10 +7,12 @@ REFUSED, subclasses that mean something else. A new one is one row here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from gridsample._core import engine
 from gridsample.errors import ArgumentTypeError
 from gridsample.options import remembered
 
@@ -18,16 +20,17 @@ MODULES = {"numpy": "gridsample.frameworks.numpy", "torch": "gridsample.framewor
 FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
 
 
-# The short way for calls made before, by the exact class of the arrays; each framework puts its own here when loaded.
-CALLS: dict[type, Any] = {}
+# The short way of calls that were made before; each framework adds the class of its arrays when it is loaded.
+CALLS = engine.Calls()
 
 
-def _never() -> bool:
-    return False
+def _by_torch() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_dynamo_compiling()
 
 
-# Whether this call is being traced by a compiler of Python, which cannot follow the short way; torch's room sets it.
-tracing: Callable[[], bool] = _never
+# Whether a compiler of Python is tracing this call: it cannot follow the short way. torch's room puts its own here.
+tracing: Callable[[], bool] = _by_torch
 
 
 def of(where: str, **arrays: Any) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gridsample import affine, frameworks, plan
-from gridsample._core import engine
 from gridsample.backends import cpu
 from gridsample.errors import ArgumentTypeError
 from gridsample.options import Options, remembered
@@ -136,6 +135,16 @@ def _resolve(
     return problem, jacobian, (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
 
 
-frameworks.CALLS[np.ndarray] = engine.Calls(
-    np.ndarray, _resolve, np.empty, get_num_threads, exchange=None, maker=None, busy=(), recording=None, unusual=()
+frameworks.CALLS.add(
+    np.ndarray,
+    _resolve,
+    np.empty,
+    get_num_threads,
+    exchange=None,
+    maker=None,
+    peeks=None,
+    busy=(),
+    recording=None,
+    levels=None,
+    unusual=(),
 )

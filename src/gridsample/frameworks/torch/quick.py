@@ -8,7 +8,9 @@ else is refused by `engine.Calls`, by what is named here, and goes the long way.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import threading
 from typing import Any
 
 import torch
@@ -26,11 +28,6 @@ _WATCHERS = (
     "_are_functorch_transforms_active",  # vmap, grad, jvp, functionalize: their tensors are of the plain class, too
     "_is_tracing",  # torch.jit.trace
 )
-
-
-def _dual_level() -> bool:
-    """Forward-mode derivatives: a dual tensor is of the plain class."""
-    return forward_ad._current_level >= 0
 
 
 # Functions that make a tensor, looked up in the loaded libraries: torch's interface for compiled programs, kept stable,
@@ -54,28 +51,59 @@ def _maker() -> tuple[int, ...] | None:
     return (*(address or 0 for address in addresses), *numbers)
 
 
-def _calls() -> engine.Calls | None:
-    """None if this torch lacks something that the short way must ask."""
+# The same questions as _WATCHERS', and the two about a tensor, put to the loaded libraries: a tenth of the cost. The
+# compiler's names say what the functions take. tests/api/test_small_calls.py holds the two ways against each other.
+_PEEKS = (
+    "_ZN2at4impl27torch_function_mode_enabledEv",
+    "_ZN2at12hasCallbacksEv",
+    "_ZNK3c1010TensorImpl13requires_gradEv",
+    "_ZN2at6native6is_negERKNS_6TensorE",
+)
+
+
+def _peeks() -> tuple[int, ...] | None:
+    try:
+        library = ctypes.CDLL(torch._C.__file__)
+        addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _PEEKS]
+    except (AttributeError, OSError):
+        return None
+    states: list[tuple[int, int]] = []
+
+    def look() -> None:
+        states.append(engine.dispatch_keys(library._handle))
+        with torch.inference_mode():
+            states.append(engine.dispatch_keys(library._handle))
+
+    thread = threading.Thread(target=look)  # where no mode is on, whatever this thread is in
+    thread.start()
+    thread.join()
+    if len(states) != 2 or states[0] != (0, 0) or states[1] == (0, 0):
+        return None
+    return (library._handle, *(address or 0 for address in addresses), *states[1])
+
+
+def _add() -> None:
+    """Nothing, if this torch lacks something that the short way must ask."""
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     watchers = [getattr(torch._C, name, None) for name in _WATCHERS]
     watchers.append(getattr(torch._C._autograd, "_profiler_enabled", None))
     named = hasattr(Tensor, "names")  # torch that still has named tensors: not seen by any of these
     if exchange is None or named or None in watchers or not hasattr(forward_ad, "_current_level"):
-        return None
-    try:
-        return engine.Calls(
+        return
+    with contextlib.suppress(ValueError):  # an exchange table that we cannot read
+        frameworks.CALLS.add(
             Tensor,
             _resolve,
             torch.empty,
             torch.get_num_threads,
             exchange=exchange,
             maker=_maker(),
-            busy=(*watchers, _dual_level),
+            peeks=_peeks(),
+            busy=tuple(watchers),
             recording=torch.is_grad_enabled,
+            levels=forward_ad,  # a dual tensor is of the plain class
             unusual=(Tensor.is_neg,),
         )
-    except ValueError:  # an exchange table that we cannot read
-        return None
 
 
 def _resolve(
@@ -101,5 +129,4 @@ def _resolve(
 
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
-if (_found := _calls()) is not None:
-    frameworks.CALLS[Tensor] = _found
+_add()
