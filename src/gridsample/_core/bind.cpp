@@ -76,17 +76,21 @@ void backward(const gs::Problem& problem, nb::handle grad, nb::handle image, nb:
 
 nb::object grid_sample(Calls& calls, nb::handle input, nb::handle grid, nb::handle mode, nb::handle padding_mode,
                        nb::handle align_corners) {
-  return calls.run("grid_sample", input, grid, {mode, padding_mode, align_corners});
+  return calls.pull("grid_sample", input, grid, {mode, padding_mode, align_corners});
 }
 
 nb::object sample(Calls& calls, nb::handle image, nb::handle coords, nb::handle kernel, nb::handle boundary,
                   nb::handle fill, nb::handle frame, nb::handle order, nb::handle nonfinite, nb::handle outside) {
-  return calls.run("sample", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
+  return calls.pull("sample", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
 }
 
 nb::object sample_grad(Calls& calls, nb::handle image, nb::handle coords, nb::handle kernel, nb::handle boundary,
                        nb::handle fill, nb::handle frame, nb::handle order, nb::handle nonfinite, nb::handle outside) {
-  return calls.run("sample_grad", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
+  return calls.pull("sample_grad", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
+}
+
+nb::object pull_again(Calls& calls, nb::handle image, nb::handle coords, nb::handle options) {
+  return calls.pull("pull", image, coords, {options});
 }
 
 int traverse_calls(PyObject* self, visitproc visit, void* arg) {
@@ -130,7 +134,11 @@ NB_MODULE(engine, m) {
            nb::arg("outside").none(), "The result, or None.")
       .def("sample_grad", &sample_grad, nb::arg("image").none(), nb::arg("coords").none(), nb::arg("kernel").none(),
            nb::arg("boundary").none(), nb::arg("fill").none(), nb::arg("frame").none(), nb::arg("order").none(),
-           nb::arg("nonfinite").none(), nb::arg("outside").none(), "The result, or None.");
+           nb::arg("nonfinite").none(), nb::arg("outside").none(), "The result, or None.")
+      .def("pull", &pull_again, nb::arg("image"), nb::arg("coords"), nb::arg("options"), "The result, or None.")
+      .def("backward", &Calls::backward, nb::arg("grad"), nb::arg("image"), nb::arg("coords"), nb::arg("options"),
+           nb::arg("image_too"), nb::arg("coords_too"),
+           "The gradients of image and coords, or None; for the first alone the image's shape will do.");
   m.def("dispatch_keys", [](std::uintptr_t library) {
     const DispatchKeys keys = Peeks::keys(reinterpret_cast<void*>(library));
     return std::tuple(keys.included, keys.excluded);

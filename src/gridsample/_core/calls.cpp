@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <mutex>
 #include <stdexcept>
-
-#if defined(__linux__)
-#include <dlfcn.h>
-#endif
+#include <string>
+#include <vector>
 
 namespace gridsample::python {
 
@@ -21,81 +19,29 @@ bool Key::operator==(const Key& other) const {
   return count_ == other.count_ && std::equal(words_.begin(), words_.begin() + count_, other.words_.begin());
 }
 
+// A result to be made: by the arguments of `empty`, or by a Maker from where it will lie, but for the address.
+struct Result {
+  nb::object arguments, keywords;
+  gs::View view{};
+  std::array<std::int64_t, gs::max_rank> strides{};  // in elements
+};
+
 struct Call {
   Key key;
   std::array<nb::object, most_choices> choices;  // kept, so that no other object can have their addresses
   bool usable = false;                           // if not, it is known that the call must go the long way
   bool jacobian = false;
   gs::Problem problem{};
-  nb::object arguments, keywords;  // of `empty`
-  gs::View result{};               // where it lies, but for the address; known only where there is a Maker
-  std::array<std::int64_t, gs::max_rank> strides{};  // the same in elements
+  std::vector<Result> results;
+  nb::object recorded, text;  // what to call instead where gradients are recorded, and its options
 };
 
 namespace {
-
-bool is_true(nb::handle answer) {
-  if (answer.ptr() == Py_False || answer.is_none()) return false;
-  const int truth = PyObject_IsTrue(answer.ptr());
-  if (truth < 0) throw nb::python_error();
-  return truth;
-}
 
 nb::object ask(nb::handle function) {
   PyObject* answer = PyObject_CallNoArgs(function.ptr());
   if (!answer) throw nb::python_error();
   return nb::steal(answer);
-}
-
-dlpack::Describe describer(nb::handle capsule) {
-  if (capsule.is_none()) return nullptr;
-  const auto* table = static_cast<const dlpack::Exchange*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::capsule));
-  if (!table) throw nb::python_error();
-  if (table->header.major != dlpack::major_version || !table->describe)
-    throw std::invalid_argument("Calls: expected a DLPack exchange table of version 1 that describes arrays in place, "
-                                "got version " + std::to_string(table->header.major) + "; pass none");
-  return table->describe;
-}
-
-template <typename Function>
-void address(Function& function, nb::handle number) {
-  function = reinterpret_cast<Function>(nb::cast<std::uintptr_t>(number));
-}
-
-Maker maker_of(nb::handle numbers) {
-  Maker maker;
-  if (numbers.is_none()) return maker;
-  address(maker.empty, numbers[0]);
-  address(maker.data, numbers[1]);
-  address(maker.drop, numbers[2]);
-  address(maker.wrap, numbers[3]);
-  maker.device_type = nb::cast<std::int32_t>(numbers[4]);
-  maker.float32 = nb::cast<std::int32_t>(numbers[5]);
-  maker.float64 = nb::cast<std::int32_t>(numbers[6]);
-  return maker;
-}
-
-Peeks peeks_of(nb::handle numbers) {
-  Peeks peeks;
-  if (numbers.is_none()) return peeks;
-  peeks.library = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(numbers[0]));
-  address(peeks.function_mode, numbers[1]);
-  address(peeks.callbacks, numbers[2]);
-  address(peeks.requires_grad, numbers[3]);
-  address(peeks.is_negative, numbers[4]);
-  peeks.inference = {nb::cast<std::uint64_t>(numbers[5]), nb::cast<std::uint64_t>(numbers[6])};
-  return peeks;
-}
-
-// The address of a tensor's C++ object, which torch's Python half shows as an attribute.
-const void* tensor_of(nb::handle tensor) {
-  static PyObject* const name = PyUnicode_InternFromString("_cdata");
-  PyObject* number = PyObject_GetAttr(tensor.ptr(), name);
-  if (!number) throw nb::python_error();
-  const void* address = PyLong_AsVoidPtr(number);
-  Py_DECREF(number);
-  if (!address) throw nb::python_error();
-  return address;
 }
 
 // False if the array is none that the engine reads where it lies.
@@ -132,6 +78,29 @@ bool is_channels_last(const gs::View& image) {
   return !is_dense(image, false) && is_dense(image, true);
 }
 
+// An image of this shape, as contiguous as its gradient will be; false if it is none.
+bool shaped(nb::handle shape, gs::Scalar scalar, gs::View& view) {
+  const Py_ssize_t rank = PyTuple_Size(shape.ptr());
+  if (rank > gs::max_rank) return false;
+  view.scalar = scalar;
+  view.rank = int(rank);
+  std::int64_t stride = item(scalar);
+  for (int i = view.rank - 1; i >= 0; --i) {
+    view.shape[i] = nb::cast<std::int64_t>(shape[i]);
+    view.stride[i] = stride;
+    stride *= view.shape[i];
+  }
+  return true;
+}
+
+// Does this array have one value for each channel and point?
+bool are_values(const gs::View& values, const gs::View& image, const gs::View& coords) {
+  if (values.scalar != image.scalar || values.rank != coords.rank) return false;
+  const std::int64_t batch = image.shape[0] == 1 ? coords.shape[0] : image.shape[0];
+  return values.shape[0] == batch && values.shape[1] == image.shape[1] &&
+         std::equal(values.shape + 2, values.shape + values.rank, coords.shape + 1);
+}
+
 // Options that cannot change, so that the same object means the same later.
 bool is_constant(nb::handle choice) {
   PyObject* p = choice.ptr();
@@ -149,15 +118,19 @@ nb::tuple shape_of(const gs::View& view) {
   return nb::tuple(sizes);
 }
 
-void set_result(Call& call, gs::Scalar scalar, nb::handle shape, nb::handle strides) {
-  call.result.scalar = scalar;
-  call.result.rank = int(nb::len(shape));
-  check_rank(call.result.rank);
-  for (int i = 0; i < call.result.rank; ++i) {
-    call.result.shape[i] = nb::cast<std::int64_t>(shape[i]);
-    call.strides[std::size_t(i)] = nb::cast<std::int64_t>(strides[i]);
-    call.result.stride[i] = call.strides[std::size_t(i)] * item(scalar);
+Result result_of(const Library& library, nb::handle made, gs::Scalar scalar) {
+  Result result{nb::borrow(made[0]), nb::borrow(made[1])};
+  if (!library.maker.empty) return result;
+  const nb::object shape = made[0][0], strides = made[2];
+  result.view.scalar = scalar;
+  result.view.rank = int(nb::len(shape));
+  check_rank(result.view.rank);
+  for (int i = 0; i < result.view.rank; ++i) {
+    result.view.shape[i] = nb::cast<std::int64_t>(shape[i]);
+    result.strides[std::size_t(i)] = nb::cast<std::int64_t>(strides[i]);
+    result.view.stride[i] = result.strides[std::size_t(i)] * item(scalar);
   }
+  return result;
 }
 
 const char* type_name(gs::Scalar scalar) { return scalar == gs::Scalar::f32 ? "float32" : "float64"; }
@@ -173,31 +146,20 @@ std::shared_ptr<const Call> resolved(const Library& library, const Key& key, con
     given.append(choices[std::size_t(i)]);
   }
   const nb::object answer = library.resolve(where, nb::tuple(given), shape_of(image), type_name(image.scalar),
-                                     shape_of(coords), type_name(coords.scalar), channels_last);
+                                            shape_of(coords), type_name(coords.scalar), channels_last);
   if (!answer.is_none()) {
     call->usable = true;
     call->problem = nb::cast<gs::Problem&>(answer[0]);
     call->jacobian = is_true(answer[1]);
-    call->arguments = answer[2];
-    call->keywords = answer[3];
-    if (library.maker.empty) set_result(*call, image.scalar, call->arguments[0], answer[4]);
+    for (nb::handle made : nb::object(answer[2]))
+      call->results.push_back(result_of(library, made, call->results.empty() ? image.scalar : coords.scalar));
+    call->recorded = answer[3];
+    call->text = answer[4];
   }
   return call;
 }
 
 }  // namespace
-
-DispatchKeys Peeks::keys(void* library) {
-#if defined(__linux__)
-  // c10::impl::raw_local_dispatch_key_set, which torch's own headers read in every extension; here by name, once a thread
-  thread_local const DispatchKeys* own =
-      static_cast<const DispatchKeys*>(dlsym(library, "_ZN3c104impl26raw_local_dispatch_key_setE"));
-  if (own) return *own;
-#else
-  (void)library;
-#endif
-  return {~std::uint64_t(0), ~std::uint64_t(0)};  // unlike any state
-}
 
 // One array's view, and what keeps it in place.
 class Calls::Source {
@@ -232,7 +194,7 @@ void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::objec
                 nb::tuple unusual) {
   Library library{std::move(kind), std::move(resolve),   std::move(empty),  std::move(threads),
                   std::move(busy), std::move(recording), std::move(levels), std::move(unusual),
-                  describer(exchange), maker_of(maker), peeks_of(peeks)};
+                  describer(exchange), Maker::from(maker), Peeks::from(peeks)};
   std::lock_guard<nb::ft_mutex> lock(mutex_);
   const std::size_t count = count_.load();
   if (count == most_libraries) throw std::length_error("Calls: expected at most 4 libraries, got another");
@@ -240,42 +202,40 @@ void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::objec
   count_.store(count + 1, std::memory_order_release);
 }
 
-const Library* Calls::library_of(nb::handle image, nb::handle coords) const {
+const Library* Calls::library_of(std::initializer_list<nb::handle> arrays) const {
+  const PyTypeObject* kind = Py_TYPE(arrays.begin()->ptr());
+  for (nb::handle array : arrays)
+    if (Py_TYPE(array.ptr()) != kind) return nullptr;
   const std::size_t count = count_.load(std::memory_order_acquire);
-  const PyTypeObject* kind = Py_TYPE(image.ptr());
-  if (Py_TYPE(coords.ptr()) != kind) return nullptr;
   for (std::size_t i = 0; i < count; ++i)
     if (reinterpret_cast<const PyTypeObject*>(libraries_[i].kind.ptr()) == kind) return &libraries_[i];
   return nullptr;
 }
 
-bool Calls::is_recorded(const Library& library, nb::handle image, nb::handle coords) const {
-  if (library.recording.is_none()) return false;
-  const bool wanted = is_true(image.attr(requires_grad_)) || is_true(coords.attr(requires_grad_));
-  return wanted && is_true(ask(library.recording));
-}
-
-// Would nothing but the result tell the short way from the long one?
-bool Calls::is_quiet(const Library& library, nb::handle image, nb::handle coords) const {
-  if (!library.levels.is_none() && nb::cast<long>(library.levels.attr(current_level_)) >= 0) return false;
+// Would nothing but the result, and its gradient where one is recorded, tell the short way from the long one?
+Calls::State Calls::state(const Library& library, std::initializer_list<nb::handle> arrays) const {
+  if (!library.levels.is_none() && nb::cast<long>(library.levels.attr(current_level_)) >= 0) return State::watched;
   const Peeks& peeks = library.peeks;
+  bool recorded = false;
   if (peeks.library) {
     const DispatchKeys keys = Peeks::keys(peeks.library);
-    if (!(keys == DispatchKeys{} || keys == peeks.inference) || peeks.function_mode() || peeks.callbacks()) return false;
-    bool recorded = false;
-    for (nb::handle array : {image, coords}) {
+    if (!(keys == DispatchKeys{} || keys == peeks.inference)) return State::watched;
+    if (peeks.function_mode() || peeks.callbacks()) return State::watched;
+    for (nb::handle array : arrays) {
       const void* tensor = tensor_of(array);
-      if (peeks.is_negative(&tensor)) return false;
+      if (peeks.is_negative(&tensor)) return State::watched;
       recorded = recorded || peeks.requires_grad(tensor);
     }
-    return !recorded || !is_true(ask(library.recording));
+  } else {
+    for (nb::handle function : library.busy)
+      if (is_true(ask(function))) return State::watched;
+    for (nb::handle array : arrays) {
+      for (nb::handle method : library.unusual)
+        if (is_true(method(array))) return State::watched;
+      recorded = recorded || (!library.recording.is_none() && is_true(array.attr(requires_grad_)));
+    }
   }
-  for (nb::handle function : library.busy)
-    if (is_true(ask(function))) return false;
-  for (nb::handle array : {image, coords})
-    for (nb::handle method : library.unusual)
-      if (is_true(method(array))) return false;
-  return !is_recorded(library, image, coords);
+  return recorded && is_true(ask(library.recording)) ? State::recorded : State::quiet;
 }
 
 std::shared_ptr<const Call> Calls::find(const Library& library, const char* where, const gs::View& image,
@@ -305,36 +265,39 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
   return call;
 }
 
-// A new array for the call's result, and where it lies; null with no error set if that cannot be seen.
-nb::object Calls::make(const Library& library, const Call& call, Source& to) const {
+// A new array, and where it lies; null with no error set if that cannot be seen.
+nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
   const Maker& maker = library.maker;
   void* tensor = nullptr;
-  if (maker.empty && is_small(numbers(call.result)) &&
-      maker.empty(call.result.rank, call.result.shape, call.strides.data(),
-                  call.result.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, maker.device_type, 0,
+  if (maker.empty && is_small(numbers(result.view)) &&
+      maker.empty(result.view.rank, result.view.shape, result.strides.data(),
+                  result.view.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, maker.device_type, 0,
                   &tensor) == 0) {
     void* data = nullptr;
     PyObject* made = maker.data(tensor, &data) == 0 ? maker.wrap(tensor) : nullptr;
     maker.drop(tensor);
     if (!made) throw nb::python_error();
-    to.view = call.result;
+    to.view = result.view;
     to.view.data = static_cast<char*>(data);
     return nb::steal(made);
   }
-  PyObject* made = PyObject_Call(library.empty.ptr(), call.arguments.ptr(), call.keywords.ptr());
+  PyObject* made = PyObject_Call(library.empty.ptr(), result.arguments.ptr(), result.keywords.ptr());
   if (!made) throw nb::python_error();
-  nb::object result = nb::steal(made);
-  return to.read(library, result) ? result : nb::object();
+  nb::object array = nb::steal(made);
+  return to.read(library, array) ? array : nb::object();
 }
 
-nb::object Calls::run(const char* where, nb::handle image, nb::handle coords, const Choices& choices) {
-  const Library* library = library_of(image, coords);
-  if (!library || !is_quiet(*library, image, coords)) return nb::none();
+nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, const Choices& choices) {
+  const Library* library = library_of({image, coords});
+  if (!library) return nb::none();
+  const State found = state(*library, {image, coords});
+  if (found == State::watched) return nb::none();
   Source from, at, to;
   if (!from.read(*library, image) || !at.read(*library, coords)) return nb::none();
   const auto call = find(*library, where, from.view, at.view, choices);
   if (!call || !call->usable) return nb::none();
-  nb::object result = make(*library, *call, to);
+  if (found == State::recorded) return call->recorded.is_none() ? nb::none() : call->recorded(image, coords, call->text);
+  nb::object result = make(*library, call->results[0], to);
   if (!result) return nb::none();
   const double touched = taps(call->problem, to.view);
   const int threads = is_small(touched) ? 1 : nb::cast<int>(ask(library->threads));
@@ -344,7 +307,38 @@ nb::object Calls::run(const char* where, nb::handle image, nb::handle coords, co
   return result;
 }
 
+nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
+                           bool coords_too) {
+  const bool shape_alone = PyTuple_Check(image.ptr());  // what of the image the gradient of the image needs
+  const nb::handle first = shape_alone ? grad : image;
+  const Library* library = library_of({grad, first, coords});
+  if (!library || (shape_alone && coords_too) || state(*library, {grad, first, coords}) != State::quiet)
+    return nb::none();
+  Source values, from, at, to_image, to_coords;
+  if (!values.read(*library, grad) || !at.read(*library, coords)) return nb::none();
+  if (shape_alone) {
+    if (!shaped(image, values.view.scalar, from.view)) return nb::none();
+  } else if (!from.read(*library, image)) {
+    return nb::none();
+  }
+  const auto call = find(*library, "backward", from.view, at.view, {options});
+  if (!call || !call->usable || !are_values(values.view, from.view, at.view)) return nb::none();
+  nb::object made_image = nb::none(), made_coords = nb::none();
+  if (image_too && !(made_image = make(*library, call->results[0], to_image))) return nb::none();
+  if (coords_too && !(made_coords = make(*library, call->results[1], to_coords))) return nb::none();
+  if (shape_alone) from.view = to_image.view;
+  const double touched = taps(call->problem, values.view) + numbers(from.view);
+  const int threads = is_small(touched) ? 1 : nb::cast<int>(ask(library->threads));
+  without_lock(touched, [&] {
+    gs::backward(call->problem, values.view, from.view, at.view, image_too ? &to_image.view : nullptr,
+                 coords_too ? &to_coords.view : nullptr, threads);
+  });
+  return nb::make_tuple(made_image, made_coords);
+}
+
 int Calls::visit(visitproc visit, void* arg) const {
+  for (const auto& call : slots_)
+    if (call) Py_VISIT(call->recorded.ptr());
   for (const Library& l : libraries_)
     for (const nb::handle held : {nb::handle(l.kind), nb::handle(l.resolve), nb::handle(l.empty), nb::handle(l.threads),
                                   nb::handle(l.busy), nb::handle(l.recording), nb::handle(l.levels),
@@ -355,6 +349,7 @@ int Calls::visit(visitproc visit, void* arg) const {
 
 void Calls::clear() {
   count_ = 0;
+  for (auto& call : slots_) call.reset();
   for (Library& library : libraries_) library = Library{};
 }
 

@@ -32,9 +32,12 @@ def problem(plan: Plan) -> engine.Problem:
 def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) -> tuple[Plan, engine.Problem] | None:
     """For `engine.Calls`: the Plan of a call, or None if it has something to refuse, or to look at first."""
     try:
-        options: Options = (
-            grid_sample_options(*choices) if where == "grid_sample" else sample_options(where, *choices)
-        )
+        if where in ("pull", "backward"):
+            where, options = "sample", Options.parse(*choices)
+        elif where == "grid_sample":
+            options = grid_sample_options(*choices)
+        else:
+            options = sample_options(where, *choices)
         if options.nonfinite == "error":
             return None
         p = plan.make(where, *image, *coords, options)

@@ -132,7 +132,8 @@ def _resolve(
         return None
     p, problem = known
     jacobian = where == "sample_grad"
-    return problem, jacobian, (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
+    result = (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
+    return problem, jacobian, [result], None, None
 
 
 frameworks.CALLS.add(

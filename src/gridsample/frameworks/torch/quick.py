@@ -20,6 +20,7 @@ from torch.autograd import forward_ad
 from gridsample import frameworks
 from gridsample._core import engine
 from gridsample.backends import cpu
+from gridsample.frameworks.torch import derivatives
 
 # Not in torch's documentation, but what its own Python half asks: who would see a call that is dispatched.
 _WATCHERS = (
@@ -121,11 +122,21 @@ def _resolve(
         return None
     p, problem = known
     jacobian = where == "sample_grad"
+    last = channels_last and not jacobian and len(p.out_shape) == len(shape)
+    if where == "backward":
+        results = [_made(shape, dtype), _made(coords_shape, coords_dtype)]
+    else:
+        results = [_made(p.jacobian_shape if jacobian else p.out_shape, dtype, last)]
+    recorded = derivatives.PullGrad if jacobian else derivatives.Pull
+    return problem, jacobian, results, derivatives.EAGER[recorded].apply, p.options.text
+
+
+def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
+    """The arguments of torch.empty for a result, and the strides it will have."""
     keywords: dict[str, Any] = {"dtype": getattr(torch, dtype)}
-    if channels_last and not jacobian and len(p.out_shape) == len(shape):
+    if channels_last:
         keywords["memory_format"] = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
-    size = p.jacobian_shape if jacobian else p.out_shape
-    return problem, jacobian, (size,), keywords, torch.empty(size, device="meta", **keywords).stride()
+    return (shape,), keywords, torch.empty(shape, device="meta", **keywords).stride()
 
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
