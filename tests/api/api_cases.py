@@ -100,3 +100,15 @@ def near(got: Any, want: Any, bound: float, what: str = "") -> None:
 def size_of(tensor: Any) -> float:
     """The largest magnitude: what errors are relative to."""
     return max(1.0, float(np.abs(np.asarray(tensor)).max(initial=0.0)))
+
+
+class LongWay:
+    """Stands for `engine.Calls` and takes no call: put in its place, every call goes the long way."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: None
+
+
+def close_the_short_way(monkeypatch: Any) -> None:
+    for holder in ("gridsample.api.CALLS", "gridsample.frameworks.CALLS"):
+        monkeypatch.setattr(holder, LongWay())

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from gridsample import frameworks
 from gridsample.errors import DerivativeError
-from gridsample.frameworks import CALLS
 from gridsample.frameworks.torch import operators
 from gridsample.options import Options
 
@@ -48,7 +48,7 @@ class Pull:
 
     @staticmethod
     def quick(image: Tensor, coords: Tensor, options: str) -> Tensor | None:
-        return CALLS.pull(image, coords, options)  # type: ignore[no-any-return]
+        return frameworks.CALLS.pull(image, coords, options)  # type: ignore[no-any-return]
 
     @staticmethod
     def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
@@ -60,7 +60,8 @@ class Pull:
     def backward(ctx: Any, grad: Tensor) -> Any:
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
-        known = CALLS.backward(grad, image[0] if image else ctx.image_shape, coords, ctx.options, image_too, coords_too)
+        first = image[0] if image else ctx.image_shape
+        known = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
         if known is not None:
             return *known, None
         if not coords_too:
@@ -211,14 +212,14 @@ def _functions(rule: Any) -> tuple[Any, Any]:
     return Eager, Transformed
 
 
-EAGER: dict[Any, Any] = {}  # by rule: the function that records a gradient
+RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradient recorded
 
 
 def _differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
     operator = rule.operator
     eager, transformed = _functions(rule)
-    EAGER[rule] = eager
+    RECORD[rule] = super(Function, eager).apply  # without what Function.apply does for torch.func, which is not on
 
     def kernel(*arguments: Any) -> Any:
         if (torch.is_grad_enabled() and _any_requires_grad(*arguments)) or forward_ad._current_level >= 0:

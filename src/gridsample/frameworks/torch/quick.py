@@ -42,7 +42,8 @@ _MAKER = (
 _NUMBERS = ("aoti_torch_device_type_cpu", "aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
 
 
-def _maker() -> tuple[int, ...] | None:
+def maker() -> tuple[int, ...] | None:
+    """The numbers of the engine's Maker, or None if this torch lacks one of the functions."""
     try:
         library = ctypes.CDLL(torch._C.__file__)
         addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _MAKER]
@@ -62,7 +63,8 @@ _PEEKS = (
 )
 
 
-def _peeks() -> tuple[int, ...] | None:
+def peeks() -> tuple[int, ...] | None:
+    """The numbers of the engine's Peeks, or None where they cannot be had or trusted."""
     try:
         library = ctypes.CDLL(torch._C.__file__)
         addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _PEEKS]
@@ -76,35 +78,39 @@ def _peeks() -> tuple[int, ...] | None:
             states.append(engine.dispatch_keys(library._handle))
 
     thread = threading.Thread(target=look)  # where no mode is on, whatever this thread is in
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # no more threads to be had
+        return None
     thread.join()
     if len(states) != 2 or states[0] != (0, 0) or states[1] == (0, 0):
         return None
     return (library._handle, *(address or 0 for address in addresses), *states[1])
 
 
-def _add() -> None:
-    """Nothing, if this torch lacks something that the short way must ask."""
+def add(calls: engine.Calls, **instead: Any) -> None:
+    """Lets ``calls`` take tensors; not if this torch lacks something that the short way must ask."""
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     watchers = [getattr(torch._C, name, None) for name in _WATCHERS]
     watchers.append(getattr(torch._C._autograd, "_profiler_enabled", None))
     named = hasattr(Tensor, "names")  # torch that still has named tensors: not seen by any of these
     if exchange is None or named or None in watchers or not hasattr(forward_ad, "_current_level"):
         return
+    answers: dict[str, Any] = {
+        "kind": Tensor,
+        "resolve": _resolve,
+        "empty": torch.empty,
+        "threads": torch.get_num_threads,
+        "exchange": exchange,
+        "maker": maker(),
+        "peeks": peeks(),
+        "busy": tuple(watchers),
+        "recording": torch.is_grad_enabled,
+        "levels": forward_ad,  # a dual tensor is of the plain class
+        "unusual": (Tensor.is_neg,),
+    }
     with contextlib.suppress(ValueError):  # an exchange table that we cannot read
-        frameworks.CALLS.add(
-            Tensor,
-            _resolve,
-            torch.empty,
-            torch.get_num_threads,
-            exchange=exchange,
-            maker=_maker(),
-            peeks=_peeks(),
-            busy=tuple(watchers),
-            recording=torch.is_grad_enabled,
-            levels=forward_ad,  # a dual tensor is of the plain class
-            unusual=(Tensor.is_neg,),
-        )
+        calls.add(**(answers | instead))
 
 
 def _resolve(
@@ -128,7 +134,7 @@ def _resolve(
     else:
         results = [_made(p.jacobian_shape if jacobian else p.out_shape, dtype, last)]
     recorded = derivatives.PullGrad if jacobian else derivatives.Pull
-    return problem, jacobian, results, derivatives.EAGER[recorded].apply, p.options.text
+    return problem, jacobian, results, derivatives.RECORD[recorded], p.options.text
 
 
 def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
@@ -140,4 +146,4 @@ def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[An
 
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
-_add()
+add(frameworks.CALLS)
