@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gridsample.spec import reference
 from gridsample.spec.frames import FRAMES
@@ -112,3 +113,15 @@ class LongWay:
 def close_the_short_way(monkeypatch: Any) -> None:
     for holder in ("gridsample.api.CALLS", "gridsample.frameworks.CALLS"):
         monkeypatch.setattr(holder, LongWay())
+
+
+class Dispatched(TorchDispatchMode):
+    """A mode that sees every operator."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.seen.append(str(function))
+        return function(*args, **(kwargs or {}))

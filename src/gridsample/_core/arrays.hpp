@@ -67,17 +67,26 @@ class Buffer {
   bool held_ = false;
 };
 
+inline double numbers(const gs::View& view) {
+  double count = 1;
+  for (int i = 0; i < view.rank; ++i) count *= double(view.shape[i]);
+  return count;
+}
+
 // A view of either kind of array that the engine's functions take.
 class Array {
  public:
   Array(nb::handle object, bool writable) {
     if (PyTuple_CheckExact(object.ptr())) {
       from_tuple(object);
-      return;
+    } else {
+      if (!buffer_.take(object, writable)) throw nb::python_error();
+      check_rank(buffer_.rank());
+      view_ = buffer_.view(known_scalar(buffer_.format()));
     }
-    if (!buffer_.take(object, writable)) throw nb::python_error();
-    check_rank(buffer_.rank());
-    view_ = buffer_.view(known_scalar(buffer_.format()));
+    if (!view_.data && numbers(view_) > 0)
+      throw std::runtime_error("array: expected memory for " + std::to_string(std::int64_t(numbers(view_))) +
+                               " numbers, got none (a storage that was emptied?); fill the array again");
   }
   const gs::View& view() const { return view_; }
 
@@ -109,12 +118,6 @@ class Array {
   Buffer buffer_;
   gs::View view_{};
 };
-
-inline double numbers(const gs::View& view) {
-  double count = 1;
-  for (int i = 0; i < view.rank; ++i) count *= double(view.shape[i]);
-  return count;
-}
 
 // Taps read or written for these values.
 inline double taps(const gs::Problem& problem, const gs::View& values) {

@@ -190,8 +190,8 @@ Calls::Calls()
 Calls::~Calls() = default;
 
 void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
-                nb::object maker, nb::object peeks, nb::tuple busy, nb::object recording, nb::object levels,
-                nb::tuple unusual) {
+                nb::object maker, nb::object peeks, nb::object busy, nb::object recording, nb::object levels,
+                nb::object unusual) {
   Library library{std::move(kind), std::move(resolve),   std::move(empty),  std::move(threads),
                   std::move(busy), std::move(recording), std::move(levels), std::move(unusual),
                   describer(exchange), Maker::from(maker), Peeks::from(peeks)};

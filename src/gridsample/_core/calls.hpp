@@ -39,7 +39,7 @@ class Calls {
   ~Calls();
   // exchange: the class's DLPack table or None. maker, peeks: the numbers of a Maker and of Peeks, or None.
   void add(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
-           nb::object maker, nb::object peeks, nb::tuple busy, nb::object recording, nb::object levels, nb::tuple unusual);
+           nb::object maker, nb::object peeks, nb::object busy, nb::object recording, nb::object levels, nb::object unusual);
 
   // The verb's result; None if the call must go the long way. `where` is a string that lives for ever.
   nb::object pull(const char* where, nb::handle image, nb::handle coords, const Choices& choices);

@@ -48,10 +48,10 @@ struct Library {
   nb::object resolve;    // what is kept of a new call; None: it must go the long way
   nb::object empty;      // makes a result
   nb::object threads;    // how many a call may use
-  nb::tuple busy;        // functions that say whether something wants to see every call
+  nb::object busy;       // functions that say whether something wants to see every call
   nb::object recording;  // whether gradients are recorded at all; None: there are none
   nb::object levels;     // the module that counts the levels of forward-mode derivatives, or None
-  nb::tuple unusual;     // methods that say whether one array's memory does not mean what it says
+  nb::object unusual;    // methods that say whether one array's memory does not mean what it says
   dlpack::Describe describe = nullptr;  // null: the buffer protocol
   Maker maker;
   Peeks peeks;

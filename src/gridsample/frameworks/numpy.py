@@ -132,7 +132,7 @@ def _resolve(
         return None
     p, problem = known
     jacobian = where == "sample_grad"
-    result = (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
+    result: Any = (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
     return problem, jacobian, [result], None, None
 
 

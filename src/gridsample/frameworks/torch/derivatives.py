@@ -47,8 +47,8 @@ class Pull:
     operator = operators.pull
 
     @staticmethod
-    def quick(image: Tensor, coords: Tensor, options: str) -> Tensor | None:
-        return frameworks.CALLS.pull(image, coords, options)  # type: ignore[no-any-return]
+    def quick(image: Tensor, coords: Tensor, options: str) -> Any:
+        return frameworks.CALLS.pull(image, coords, options)
 
     @staticmethod
     def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
@@ -61,7 +61,7 @@ class Pull:
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
         first = image[0] if image else ctx.image_shape
-        known = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
+        known: Any = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
         if known is not None:
             return *known, None
         if not coords_too:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The short way of plain calls: straight from the public function into the engine, past torch's dispatcher.
 
-It gives what the dispatcher would only where that has nothing to do but call our CPU kernel: two tensors of the class
-`torch.Tensor` itself, dense, on the CPU, no gradient recorded, and nobody who wants to see or change the call. Everything
-else is refused by `engine.Calls`, by what is named here, and goes the long way. docs/design/0009 has the whole list.
+It gives what the dispatcher would only where that has nothing to do but call our CPU kernel, and record a gradient: two
+tensors of the class `torch.Tensor` itself, dense, on the CPU, and nobody who wants to see or change the call. All else
+is refused by `engine.Calls`, by what is named here, and goes the long way. docs/design/0009 has the whole list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from gridsample import frameworks
 from gridsample._core import engine
 from gridsample.backends import cpu
 from gridsample.frameworks.torch import derivatives
@@ -143,7 +142,3 @@ def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[An
     if channels_last:
         keywords["memory_format"] = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
     return (shape,), keywords, torch.empty(shape, device="meta", **keywords).stride()
-
-
-frameworks.tracing = torch.compiler.is_dynamo_compiling
-add(frameworks.CALLS)
