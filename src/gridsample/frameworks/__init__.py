@@ -38,8 +38,8 @@ CALLS = engine.Calls()
 
 
 def _by_torch() -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.compiler.is_dynamo_compiling()
+    compiler = getattr(sys.modules.get("torch"), "compiler", None)
+    return compiler is not None and bool(compiler.is_dynamo_compiling())
 
 
 # Whether a compiler of Python is tracing this call: it cannot follow the short way. torch's room puts its own here.

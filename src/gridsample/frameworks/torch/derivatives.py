@@ -60,10 +60,11 @@ class Pull:
     def backward(ctx: Any, grad: Tensor) -> Any:
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
-        first = image[0] if image else ctx.image_shape
-        known: Any = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
-        if known is not None:
-            return *known, None
+        if not frameworks.tracing():  # as compiled autograd does
+            first = image[0] if image else ctx.image_shape
+            known: Any = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
+            if known is not None:
+                return *known, None
         if not coords_too:
             return push(grad, coords, ctx.image_shape, ctx.options) if image_too else None, None, None
         grad_image, grad_coords = pull_backward(grad, image[0], coords, ctx.options, [image_too, True])
