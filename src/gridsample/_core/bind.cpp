@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The binding: the core's verbs for Python. Arrays come as objects with the
-// buffer protocol (NumPy) or as a tuple (address, typecode, shape, strides in elements) made by a framework that has
-// no cheap buffer (torch). Arguments are checked again here and in the core, though the Plan has said it better before:
-// a wrong call may raise, it may not touch memory. The interpreter lock is released while the core works.
+// The binding: the core's verbs for Python. Arrays come as objects with the buffer protocol (NumPy) or as a tuple
+// (address, typecode, shape, strides in elements) made by a framework that has no cheap buffer (torch). Arguments are
+// checked again here and in the core, though the Plan has said it better before: a wrong call may raise, it may not touch
+// memory. The interpreter lock is released while the core works, unless that is sooner done than said.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -94,9 +94,7 @@ nb::object pull_again(Calls& calls, nb::handle image, nb::handle coords, nb::han
 }
 
 int traverse_calls(PyObject* self, visitproc visit, void* arg) {
-#if PY_VERSION_HEX >= 0x03090000
   Py_VISIT(Py_TYPE(self));
-#endif
   return nb::inst_ready(self) ? nb::inst_ptr<Calls>(self)->visit(visit, arg) : 0;
 }
 

@@ -56,7 +56,6 @@ DispatchKeys Peeks::keys(void* library) {
   return {~std::uint64_t(0), ~std::uint64_t(0)};  // unlike any state
 }
 
-
 const void* tensor_of(nb::handle tensor) {
   static PyObject* const name = PyUnicode_InternFromString("_cdata");
   PyObject* number = PyObject_GetAttr(tensor.ptr(), name);
