@@ -9,6 +9,7 @@ from typing import Any
 
 from gridsample import frameworks
 from gridsample.errors import OptionError
+from gridsample.frameworks import CALLS
 from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.frames import FRAMES
@@ -49,6 +50,10 @@ def grid_sample(
     >>> gs.grid_sample(image, np.zeros((1, 1, 1, 2), "float32"))
     array([[[[1.5]]]], dtype=float32)
     """
+    if not frameworks.tracing():
+        known = CALLS.grid_sample(input, grid, mode, padding_mode, align_corners)
+        if known is not None:
+            return known
     corners = _given("grid_sample") if align_corners is None else align_corners
     options = grid_sample_options(mode, padding_mode, corners)
     return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
@@ -127,6 +132,10 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
+    if out is None and not frameworks.tracing():
+        known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
+        if known is not None:
+            return known
     options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, options, out)
 
@@ -203,6 +212,10 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
+    if not frameworks.tracing():
+        known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
+        if known is not None:
+            return known
     options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample_grad", image=image, coords=coords).pull_grad("sample_grad", image, coords, options)
 

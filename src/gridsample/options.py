@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache, wraps
+from functools import lru_cache, wraps
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -69,16 +69,18 @@ class Options:
     outside: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash(tuple(getattr(self, f.name) for f in fields(self))))
+        values = {name: getattr(self, name) for name in NAMES}
+        object.__setattr__(self, "_hash", hash(tuple(values.values())))
+        text = " ".join(f"{name}={','.join(v) if isinstance(v, tuple) else v}" for name, v in values.items())
+        object.__setattr__(self, "_text", text)
 
     def __hash__(self) -> int:  # every call looks its Plan up by this
         return self._hash  # type: ignore[attr-defined, no-any-return]
 
-    @cached_property
+    @property
     def text(self) -> str:
         """``kernel=linear boundary=zero fill=0.0 ...``: canonical, and read back by `parse`."""
-        values = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return " ".join(f"{name}={','.join(v) if isinstance(v, tuple) else v}" for name, v in values)
+        return self._text  # type: ignore[attr-defined, no-any-return]
 
     @staticmethod
     def parse(text: str) -> Options:
@@ -89,13 +91,15 @@ class Options:
         return _linear(self)
 
 
+NAMES = tuple(field.name for field in fields(Options))
+
+
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Options:
     values: dict[str, Any] = dict(part.partition("=")[::2] for part in text.split(" "))
-    names = [f.name for f in fields(Options)]
-    if list(values) != names:
+    if tuple(values) != NAMES:
         do = "pass an Options' text"
-        raise OptionError("gridsample operators", f"options of the form {'=... '.join(names)}=...", repr(text), do)
+        raise OptionError("gridsample operators", f"options of the form {'=... '.join(NAMES)}=...", repr(text), do)
     values["boundary"] = tuple(values["boundary"].split(","))
     values["fill"] = float(values["fill"])
     values["outside"] = None if values["outside"] == "None" else float(values["outside"])

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The binding: the core's verbs for Python, and the only file that knows nanobind. Arrays come as objects with the
-// buffer protocol (NumPy) or as a tuple (address, typecode, shape, strides in elements) made by a framework that has
-// no cheap buffer (torch). Arguments are checked again here and in the core, though the Plan has said it better before:
-// a wrong call may raise, it may not touch memory. The interpreter lock is released while the core works.
+// The binding: the core's verbs for Python. Arrays come as objects with the buffer protocol (NumPy) or as a tuple
+// (address, typecode, shape, strides in elements) made by a framework that has no cheap buffer (torch). Arguments are
+// checked again here and in the core, though the Plan has said it better before: a wrong call may raise, it may not touch
+// memory. The interpreter lock is released while the core works, unless that is sooner done than said.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -15,87 +15,13 @@
 #include <tuple>
 #include <vector>
 
-#include "gridsample/sample.hpp"
-
-namespace nb = nanobind;
-namespace gs = gridsample;
+#include "calls.hpp"
 
 namespace {
 
+using namespace gridsample::python;
+
 using AxisTuple = std::tuple<std::string, bool, int, double, double, double>;
-
-gs::Scalar scalar_of(const char* format) {
-  if (format && (*format == '@' || *format == '=')) ++format;
-  if (format && format[0] == 'f' && !format[1]) return gs::Scalar::f32;
-  if (format && format[0] == 'd' && !format[1]) return gs::Scalar::f64;
-  throw std::invalid_argument(std::string("array: expected float32 ('f') or float64 ('d') in the machine's byte order, "
-                                          "got format '") + (format ? format : "none") + "'; convert it first");
-}
-
-std::int64_t item(gs::Scalar scalar) { return scalar == gs::Scalar::f32 ? 4 : 8; }
-
-void check_rank(Py_ssize_t rank) {
-  if (rank > gs::max_rank)
-    throw std::invalid_argument("array: expected at most " + std::to_string(gs::max_rank) + " axes, got " +
-                                std::to_string(rank));
-}
-
-// A view, and the buffer that keeps its memory in place while it is used.
-class Array {
- public:
-  Array(nb::handle object, bool writable) {
-    if (PyTuple_CheckExact(object.ptr())) from_tuple(object);
-    else from_buffer(object, writable);
-  }
-  Array(const Array&) = delete;
-  Array& operator=(const Array&) = delete;
-  ~Array() {
-    if (held_) PyBuffer_Release(&buffer_);
-  }
-  const gs::View& view() const { return view_; }
-
- private:
-  void from_buffer(nb::handle object, bool writable) {
-    const int flags = PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(object.ptr(), &buffer_, flags)) throw nb::python_error();
-    held_ = true;
-    check_rank(buffer_.ndim);
-    view_.scalar = scalar_of(buffer_.format);
-    view_.data = static_cast<char*>(buffer_.buf);
-    view_.rank = buffer_.ndim;
-    for (int i = 0; i < buffer_.ndim; ++i) {
-      view_.shape[i] = buffer_.shape[i];
-      view_.stride[i] = buffer_.strides[i];
-    }
-  }
-  static std::int64_t integer(nb::handle tuple, Py_ssize_t i) {
-    const Py_ssize_t value = PyNumber_AsSsize_t(PyTuple_GetItem(tuple.ptr(), i), PyExc_OverflowError);
-    if (value == -1 && PyErr_Occurred()) throw nb::python_error();
-    return value;
-  }
-  void from_tuple(nb::handle tuple) {
-    if (PyTuple_Size(tuple.ptr()) != 4) throw std::invalid_argument("array tuple: expected (address, typecode, shape, strides)");
-    view_.data = static_cast<char*>(PyLong_AsVoidPtr(PyTuple_GetItem(tuple.ptr(), 0)));
-    if (!view_.data && PyErr_Occurred()) throw nb::python_error();
-    view_.scalar = scalar_of(nb::cast<std::string>(nb::handle(PyTuple_GetItem(tuple.ptr(), 1))).c_str());
-    const nb::handle shape = PyTuple_GetItem(tuple.ptr(), 2), strides = PyTuple_GetItem(tuple.ptr(), 3);
-    if (!PyTuple_Check(shape.ptr()) || !PyTuple_Check(strides.ptr()))
-      throw std::invalid_argument("array tuple: expected shape and strides as tuples");
-    const Py_ssize_t rank = PyTuple_Size(shape.ptr());
-    check_rank(rank);
-    if (PyTuple_Size(strides.ptr()) != rank) throw std::invalid_argument("array tuple: expected one stride per axis");
-    view_.rank = int(rank);
-    for (Py_ssize_t i = 0; i < rank; ++i) {
-      view_.shape[i] = integer(shape, i);
-      view_.stride[i] = integer(strides, i) * item(view_.scalar);
-      if (view_.shape[i] < 0) throw std::invalid_argument("array tuple: expected no negative size");
-    }
-  }
-
-  gs::View view_{};
-  Py_buffer buffer_{};
-  bool held_ = false;
-};
 
 gs::Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
                          const std::string& ties, const std::string& nonfinite, std::optional<double> outside) {
@@ -122,20 +48,18 @@ gs::Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>
 
 void pull(const gs::Problem& problem, nb::handle image, nb::handle coords, nb::handle out, int threads) {
   const Array from(image, false), at(coords, false), to(out, true);
-  nb::gil_scoped_release unlocked;
-  gs::pull(problem, from.view(), at.view(), to.view(), threads);
+  without_lock(taps(problem, to.view()), [&] { gs::pull(problem, from.view(), at.view(), to.view(), threads); });
 }
 
 void push(const gs::Problem& problem, nb::handle values, nb::handle coords, nb::handle image_out, int threads) {
   const Array from(values, false), at(coords, false), to(image_out, true);
-  nb::gil_scoped_release unlocked;
-  gs::push(problem, from.view(), at.view(), to.view(), threads);
+  without_lock(taps(problem, from.view()) + numbers(to.view()),
+               [&] { gs::push(problem, from.view(), at.view(), to.view(), threads); });
 }
 
 void pull_grad(const gs::Problem& problem, nb::handle image, nb::handle coords, nb::handle out, int threads) {
   const Array from(image, false), at(coords, false), to(out, true);
-  nb::gil_scoped_release unlocked;
-  gs::pull_grad(problem, from.view(), at.view(), to.view(), threads);
+  without_lock(taps(problem, to.view()), [&] { gs::pull_grad(problem, from.view(), at.view(), to.view(), threads); });
 }
 
 void backward(const gs::Problem& problem, nb::handle grad, nb::handle image, nb::handle coords, nb::handle grad_image,
@@ -144,10 +68,44 @@ void backward(const gs::Problem& problem, nb::handle grad, nb::handle image, nb:
   std::optional<Array> to_image, to_coords;
   if (!grad_image.is_none()) to_image.emplace(grad_image, true);
   if (!grad_coords.is_none()) to_coords.emplace(grad_coords, true);
-  nb::gil_scoped_release unlocked;
-  gs::backward(problem, values.view(), from.view(), at.view(), to_image ? &to_image->view() : nullptr,
-               to_coords ? &to_coords->view() : nullptr, threads);
+  without_lock(taps(problem, values.view()) + numbers(from.view()), [&] {
+    gs::backward(problem, values.view(), from.view(), at.view(), to_image ? &to_image->view() : nullptr,
+                 to_coords ? &to_coords->view() : nullptr, threads);
+  });
 }
+
+nb::object grid_sample(Calls& calls, nb::handle input, nb::handle grid, nb::handle mode, nb::handle padding_mode,
+                       nb::handle align_corners) {
+  return calls.pull("grid_sample", input, grid, {mode, padding_mode, align_corners});
+}
+
+nb::object sample(Calls& calls, nb::handle image, nb::handle coords, nb::handle kernel, nb::handle boundary,
+                  nb::handle fill, nb::handle frame, nb::handle order, nb::handle nonfinite, nb::handle outside) {
+  return calls.pull("sample", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
+}
+
+nb::object sample_grad(Calls& calls, nb::handle image, nb::handle coords, nb::handle kernel, nb::handle boundary,
+                       nb::handle fill, nb::handle frame, nb::handle order, nb::handle nonfinite, nb::handle outside) {
+  return calls.pull("sample_grad", image, coords, {kernel, boundary, fill, frame, order, nonfinite, outside});
+}
+
+nb::object pull_again(Calls& calls, nb::handle image, nb::handle coords, nb::handle options) {
+  return calls.pull("pull", image, coords, {options});
+}
+
+int traverse_calls(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  return nb::inst_ready(self) ? nb::inst_ptr<Calls>(self)->visit(visit, arg) : 0;
+}
+
+int clear_calls(PyObject* self) {
+  nb::inst_ptr<Calls>(self)->clear();
+  return 0;
+}
+
+PyType_Slot calls_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse_calls)},
+                             {Py_tp_clear, reinterpret_cast<void*>(clear_calls)},
+                             {0, nullptr}};
 
 }  // namespace
 
@@ -161,6 +119,28 @@ NB_MODULE(engine, m) {
            },
            nb::arg("kernel"), nb::arg("axes"), nb::arg("fill"), nb::arg("ties"), nb::arg("nonfinite"),
            nb::arg("outside").none());
+  nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots), "The short way for calls that were made before, alike.")
+      .def(nb::init<>())
+      .def("add", &Calls::add, nb::arg("kind"), nb::arg("resolve"), nb::arg("empty"), nb::arg("threads"),
+           nb::arg("exchange").none(), nb::arg("maker").none(), nb::arg("peeks").none(), nb::arg("busy"),
+           nb::arg("recording").none(), nb::arg("levels").none(), nb::arg("unusual"),
+           "Take arrays of this class from now on.")
+      .def("grid_sample", &grid_sample, nb::arg("input").none(), nb::arg("grid").none(), nb::arg("mode").none(),
+           nb::arg("padding_mode").none(), nb::arg("align_corners").none(), "The result, or None.")
+      .def("sample", &sample, nb::arg("image").none(), nb::arg("coords").none(), nb::arg("kernel").none(), nb::arg("boundary").none(),
+           nb::arg("fill").none(), nb::arg("frame").none(), nb::arg("order").none(), nb::arg("nonfinite").none(),
+           nb::arg("outside").none(), "The result, or None.")
+      .def("sample_grad", &sample_grad, nb::arg("image").none(), nb::arg("coords").none(), nb::arg("kernel").none(),
+           nb::arg("boundary").none(), nb::arg("fill").none(), nb::arg("frame").none(), nb::arg("order").none(),
+           nb::arg("nonfinite").none(), nb::arg("outside").none(), "The result, or None.")
+      .def("pull", &pull_again, nb::arg("image"), nb::arg("coords"), nb::arg("options"), "The result, or None.")
+      .def("backward", &Calls::backward, nb::arg("grad"), nb::arg("image"), nb::arg("coords"), nb::arg("options"),
+           nb::arg("image_too"), nb::arg("coords_too"),
+           "The gradients of image and coords, or None; for the first alone the image's shape will do.");
+  m.def("dispatch_keys", [](std::uintptr_t library) {
+    const DispatchKeys keys = Peeks::keys(reinterpret_cast<void*>(library));
+    return std::tuple(keys.included, keys.excluded);
+  }, nb::arg("library"), "The state of this thread in the dispatcher of torch, whose library has this handle.");
   m.def("pull", &pull, nb::arg("problem"), nb::arg("image"), nb::arg("coords"), nb::arg("out"), nb::arg("threads"));
   m.def("push", &push, nb::arg("problem"), nb::arg("values"), nb::arg("coords"), nb::arg("image_out"), nb::arg("threads"));
   m.def("pull_grad", &pull_grad, nb::arg("problem"), nb::arg("image"), nb::arg("coords"), nb::arg("out"), nb::arg("threads"));

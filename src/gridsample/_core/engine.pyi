@@ -1,30 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import Any
+# What `python -m nanobind.stubgen -m gridsample._core.engine -D` says; tests/engine/test_stub.py compares the two.
+#
+# An array of pull, push, pull_grad and backward: an object with the buffer protocol (float32 or float64, any strides),
+# or (address, 'f' or 'd', shape, strides in elements) of memory that the caller keeps alive.
 
-# An object with the buffer protocol (float32 or float64, any strides), or (address, 'f' or 'd', shape, strides in
-# elements) of memory that the caller keeps alive.
+from collections.abc import Sequence
 
 class Problem:
     def __init__(
         self,
         kernel: str,
-        axes: list[tuple[str, bool, int, float, float, float]],
+        axes: Sequence[tuple[str, bool, int, float, float, float]],
         fill: float,
         ties: str,
         nonfinite: str,
         outside: float | None,
     ) -> None: ...
 
-def pull(problem: Problem, image: Any, coords: Any, out: Any, threads: int) -> None: ...
-def push(problem: Problem, values: Any, coords: Any, image_out: Any, threads: int) -> None: ...
-def pull_grad(problem: Problem, image: Any, coords: Any, out: Any, threads: int) -> None: ...
+class Calls:
+    def __init__(self) -> None: ...
+    def add(
+        self,
+        kind: object,
+        resolve: object,
+        empty: object,
+        threads: object,
+        exchange: object | None,
+        maker: object | None,
+        peeks: object | None,
+        busy: object,
+        recording: object | None,
+        levels: object | None,
+        unusual: object,
+    ) -> None: ...
+    def grid_sample(
+        self,
+        input: object | None,
+        grid: object | None,
+        mode: object | None,
+        padding_mode: object | None,
+        align_corners: object | None,
+    ) -> object: ...
+    def sample(
+        self,
+        image: object | None,
+        coords: object | None,
+        kernel: object | None,
+        boundary: object | None,
+        fill: object | None,
+        frame: object | None,
+        order: object | None,
+        nonfinite: object | None,
+        outside: object | None,
+    ) -> object: ...
+    def sample_grad(
+        self,
+        image: object | None,
+        coords: object | None,
+        kernel: object | None,
+        boundary: object | None,
+        fill: object | None,
+        frame: object | None,
+        order: object | None,
+        nonfinite: object | None,
+        outside: object | None,
+    ) -> object: ...
+    def pull(self, image: object, coords: object, options: object) -> object: ...
+    def backward(
+        self, grad: object, image: object, coords: object, options: object, image_too: bool, coords_too: bool
+    ) -> object: ...
+
+def dispatch_keys(library: int) -> tuple[int, int]: ...
+def pull(problem: Problem, image: object, coords: object, out: object, threads: int) -> None: ...
+def push(problem: Problem, values: object, coords: object, image_out: object, threads: int) -> None: ...
+def pull_grad(problem: Problem, image: object, coords: object, out: object, threads: int) -> None: ...
 def backward(
     problem: Problem,
-    grad: Any,
-    image: Any,
-    coords: Any,
-    grad_image: Any | None,
-    grad_coords: Any | None,
+    grad: object,
+    image: object,
+    coords: object,
+    grad_image: object | None,
+    grad_coords: object | None,
     threads: int,
 ) -> None: ...
 def targets() -> list[str]: ...

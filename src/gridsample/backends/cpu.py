@@ -9,8 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from gridsample import plan
 from gridsample._core import engine
+from gridsample.errors import GridSampleError
+from gridsample.options import Options, grid_sample_options, sample_options
 from gridsample.plan import Plan
+
+Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
 
 @lru_cache(maxsize=2048)
@@ -22,6 +27,23 @@ def problem(plan: Plan) -> engine.Problem:
     # "error" was asked of the coordinates before; what is left is finite
     nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
     return engine.Problem(options.kernel, axes, options.fill, options.ties, nonfinite, options.outside)
+
+
+def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) -> tuple[Plan, engine.Problem] | None:
+    """For `engine.Calls`: the Plan of a call, or None if it has something to refuse, or to look at first."""
+    try:
+        if where in ("pull", "backward"):
+            where, options = "sample", Options.parse(*choices)
+        elif where == "grid_sample":
+            options = grid_sample_options(*choices)
+        else:
+            options = sample_options(where, *choices)
+        if options.nonfinite == "error":
+            return None
+        p = plan.make(where, *image, *coords, options)
+    except GridSampleError:
+        return None
+    return p, problem(p)
 
 
 def pull(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> None:

@@ -7,14 +7,43 @@ REFUSED, subclasses that mean something else. A new one is one row here.
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
+from collections.abc import Callable
 from typing import Any
 
+from gridsample._core import engine
 from gridsample.errors import ArgumentTypeError
 from gridsample.options import remembered
 
-MODULES = {"numpy": "gridsample.frameworks.numpy", "torch": "gridsample.frameworks.torch"}
+
+def _numpy() -> Any:
+    from gridsample.frameworks import numpy
+
+    return numpy
+
+
+def _torch() -> Any:
+    from gridsample.frameworks import torch
+
+    return torch
+
+
+# Import statements, since torch.compile follows those, and no other way of importing.
+MODULES: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _torch}
 FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
+
+
+# The short way of calls that were made before; each framework adds the class of its arrays when it is loaded.
+CALLS = engine.Calls()
+
+
+def _by_torch() -> bool:
+    compiler = getattr(sys.modules.get("torch"), "compiler", None)
+    return compiler is not None and bool(compiler.is_dynamo_compiling())
+
+
+# Whether a compiler of Python is tracing this call: it cannot follow the short way. torch's room puts its own here.
+tracing: Callable[[], bool] = _by_torch
 
 
 def of(where: str, **arrays: Any) -> Any:
@@ -33,7 +62,7 @@ def _framework(kind: type) -> Any:
     library = _library(kind)
     if library not in MODULES:
         return None
-    framework = import_module(MODULES[library])
+    framework = MODULES[library]()
     return framework if issubclass(kind, framework.ARRAY) and not _refused(kind, framework) else None
 
 
@@ -58,7 +87,7 @@ def _refusal(where: str, arrays: dict[str, Any]) -> ArgumentTypeError:
             do = "convert with numpy.asarray for now"
             return ArgumentTypeError(where, "NumPy arrays or torch tensors", f"{name} from {FOREIGN[library]}", do)
         if _framework(kind) is None:
-            do = _refused(kind, import_module(MODULES[library])) if library in MODULES else ""
+            do = _refused(kind, MODULES[library]()) if library in MODULES else ""
             return ArgumentTypeError(
                 where, f"{name} to be a NumPy array or torch tensor", got, do or "convert it first"
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsample import affine, plan
+from gridsample import affine, frameworks, plan
 from gridsample.backends import cpu
 from gridsample.errors import ArgumentTypeError
 from gridsample.options import Options, remembered
@@ -121,3 +121,31 @@ def _check_out(where: str, p: plan.Plan, out: Any, image: Array, coords: Array) 
 
 def _memory(array: Array) -> plan.Memory:
     return array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize
+
+
+def _resolve(
+    where: str, choices: tuple[Any, ...], shape: Any, dtype: str, coords_shape: Any, coords_dtype: str, _: bool
+) -> Any:
+    """What `engine.Calls` keeps of a call."""
+    known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
+    if known is None:
+        return None
+    p, problem = known
+    jacobian = where == "sample_grad"
+    result: Any = (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
+    return problem, jacobian, [result], None, None
+
+
+frameworks.CALLS.add(
+    np.ndarray,
+    _resolve,
+    np.empty,
+    get_num_threads,
+    exchange=None,
+    maker=None,
+    peeks=None,
+    busy=(),
+    recording=None,
+    levels=None,
+    unusual=(),
+)

@@ -8,14 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gridsample import affine, errors, plan
+from gridsample import affine, errors, frameworks, plan
 from gridsample.backends import for_device, names
-from gridsample.frameworks.torch import derivatives
+from gridsample.frameworks.torch import derivatives, quick
 from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
 from gridsample.options import Options
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
+
+frameworks.tracing = torch.compiler.is_dynamo_compiling
+quick.add(frameworks.CALLS)
 
 
 def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tensor | None = None) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from gridsample import frameworks
 from gridsample.errors import DerivativeError
 from gridsample.frameworks.torch import operators
 from gridsample.options import Options
@@ -46,6 +47,10 @@ class Pull:
     operator = operators.pull
 
     @staticmethod
+    def quick(image: Tensor, coords: Tensor, options: str) -> Any:
+        return frameworks.CALLS.pull(image, coords, options)
+
+    @staticmethod
     def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
         ctx.options, ctx.image_shape = options, image.shape
         # the image is needed for the gradient of the coordinates alone: do not keep it alive for its own
@@ -55,6 +60,11 @@ class Pull:
     def backward(ctx: Any, grad: Tensor) -> Any:
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
+        if not frameworks.tracing():  # as compiled autograd does
+            first = image[0] if image else ctx.image_shape
+            known: Any = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
+            if known is not None:
+                return *known, None
         if not coords_too:
             return push(grad, coords, ctx.image_shape, ctx.options) if image_too else None, None, None
         grad_image, grad_coords = pull_backward(grad, image[0], coords, ctx.options, [image_too, True])
@@ -171,6 +181,7 @@ def _unfolded(tensor: Tensor, size: int, batch: int, wanted: int) -> Tensor:
 def _functions(rule: Any) -> tuple[Any, Any]:
     """A rule as torch wants it: for calls, and for torch.func, whose way of calling costs 60 us more."""
     operator, keep = rule.operator, rule.keep
+    quick = getattr(rule, "quick", None)  # not CALLS' own method: torch never lets go of what it has registered
 
     class Eager(Function):
         backward = rule.backward
@@ -178,6 +189,8 @@ def _functions(rule: Any) -> tuple[Any, Any]:
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
             keep(ctx, *inputs)
+            if quick is not None and (known := quick(*inputs)) is not None:
+                return known
             with _below_autograd():
                 return operator(*inputs)
 
@@ -200,10 +213,14 @@ def _functions(rule: Any) -> tuple[Any, Any]:
     return Eager, Transformed
 
 
+RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradient recorded
+
+
 def _differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
     operator = rule.operator
     eager, transformed = _functions(rule)
+    RECORD[rule] = super(Function, eager).apply  # without what Function.apply does for torch.func, which is not on
 
     def kernel(*arguments: Any) -> Any:
         if (torch.is_grad_enabled() and _any_requires_grad(*arguments)) or forward_ad._current_level >= 0:

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "calls.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace gridsample::python {
+
+std::uint64_t Key::hash() const {
+  std::uint64_t h = 0;
+  for (int i = 0; i < count_; ++i) h = (h ^ words_[std::size_t(i)]) * 0x9E3779B97F4A7C15u, h ^= h >> 32;
+  return h;
+}
+
+bool Key::operator==(const Key& other) const {
+  return count_ == other.count_ && std::equal(words_.begin(), words_.begin() + count_, other.words_.begin());
+}
+
+// A result to be made: by the arguments of `empty`, or by a Maker from where it will lie, but for the address.
+struct Result {
+  nb::object arguments, keywords;
+  gs::View view{};
+  std::array<std::int64_t, gs::max_rank> strides{};  // in elements
+};
+
+struct Call {
+  Key key;
+  std::array<nb::object, most_choices> choices;  // kept, so that no other object can have their addresses
+  bool usable = false;                           // if not, it is known that the call must go the long way
+  bool jacobian = false;
+  gs::Problem problem{};
+  std::vector<Result> results;
+  nb::object recorded, text;  // what to call instead where gradients are recorded, and its options
+};
+
+namespace {
+
+nb::object ask(nb::handle function) {
+  PyObject* answer = PyObject_CallNoArgs(function.ptr());
+  if (!answer) throw nb::python_error();
+  return nb::steal(answer);
+}
+
+// False if the array is none that the engine reads where it lies.
+bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
+  const bool known = tensor.device.type == dlpack::cpu && tensor.dtype.code == dlpack::floating &&
+                     tensor.dtype.lanes == 1 && (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
+  if (!known || tensor.rank > gs::max_rank || (tensor.rank > 0 && !(tensor.shape && tensor.strides))) return false;
+  view.scalar = tensor.dtype.bits == 32 ? gs::Scalar::f32 : gs::Scalar::f64;
+  view.rank = tensor.rank;
+  bool empty = false;
+  for (int i = 0; i < tensor.rank; ++i) {
+    view.shape[i] = tensor.shape[i];
+    view.stride[i] = tensor.strides[i] * item(view.scalar);
+    empty = empty || view.shape[i] == 0;
+  }
+  view.data = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  return tensor.data || empty;  // numbers without memory: torch's zero tensors, emptied storages
+}
+
+// As torch counts: axes of one element do not matter.
+bool is_dense(const gs::View& view, bool channels_last) {
+  std::int64_t expected = item(view.scalar);
+  for (int k = 0; k < view.rank; ++k) {
+    const int last = view.rank - 1 - k;
+    const int i = !channels_last ? last : k == 0 ? 1 : last == 0 ? 0 : last + 1;
+    if (view.shape[i] != 1 && view.stride[i] != expected) return false;
+    expected *= view.shape[i];
+  }
+  return true;
+}
+
+bool is_channels_last(const gs::View& image) {
+  if (image.rank < 4 || image.rank > 5 || image.shape[1] == 1 || numbers(image) == 0) return false;
+  return !is_dense(image, false) && is_dense(image, true);
+}
+
+// An image of this shape, as contiguous as its gradient will be; false if it is none.
+bool shaped(nb::handle shape, gs::Scalar scalar, gs::View& view) {
+  const Py_ssize_t rank = PyTuple_Size(shape.ptr());
+  if (rank > gs::max_rank) return false;
+  view.scalar = scalar;
+  view.rank = int(rank);
+  std::int64_t stride = item(scalar);
+  for (int i = view.rank - 1; i >= 0; --i) {
+    view.shape[i] = nb::cast<std::int64_t>(shape[i]);
+    view.stride[i] = stride;
+    stride *= view.shape[i];
+  }
+  return true;
+}
+
+// Does this array have one value for each channel and point?
+bool are_values(const gs::View& values, const gs::View& image, const gs::View& coords) {
+  if (values.scalar != image.scalar || values.rank != coords.rank) return false;
+  const std::int64_t batch = image.shape[0] == 1 ? coords.shape[0] : image.shape[0];
+  return values.shape[0] == batch && values.shape[1] == image.shape[1] &&
+         std::equal(values.shape + 2, values.shape + values.rank, coords.shape + 1);
+}
+
+// Options that cannot change, so that the same object means the same later.
+bool is_constant(nb::handle choice) {
+  PyObject* p = choice.ptr();
+  if (PyTuple_CheckExact(p)) {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(p); ++i)
+      if (!PyUnicode_CheckExact(PyTuple_GetItem(p, i))) return false;
+    return true;
+  }
+  return p == Py_None || PyBool_Check(p) || PyUnicode_CheckExact(p) || PyFloat_CheckExact(p) || PyLong_CheckExact(p);
+}
+
+nb::tuple shape_of(const gs::View& view) {
+  nb::list sizes;
+  for (int i = 0; i < view.rank; ++i) sizes.append(view.shape[i]);
+  return nb::tuple(sizes);
+}
+
+Result result_of(const Library& library, nb::handle made, gs::Scalar scalar) {
+  Result result{nb::borrow(made[0]), nb::borrow(made[1])};
+  if (!library.maker.empty) return result;
+  const nb::object shape = made[0][0], strides = made[2];
+  result.view.scalar = scalar;
+  result.view.rank = int(nb::len(shape));
+  check_rank(result.view.rank);
+  for (int i = 0; i < result.view.rank; ++i) {
+    result.view.shape[i] = nb::cast<std::int64_t>(shape[i]);
+    result.strides[std::size_t(i)] = nb::cast<std::int64_t>(strides[i]);
+    result.view.stride[i] = result.strides[std::size_t(i)] * item(scalar);
+  }
+  return result;
+}
+
+const char* type_name(gs::Scalar scalar) { return scalar == gs::Scalar::f32 ? "float32" : "float64"; }
+
+std::shared_ptr<const Call> resolved(const Library& library, const Key& key, const char* where, const gs::View& image,
+                                     const gs::View& coords, const Choices& choices, bool channels_last) {
+  auto call = std::make_shared<Call>();
+  call->key = key;
+  nb::list given;
+  for (int i = 0; i < most_choices && choices[std::size_t(i)]; ++i) {
+    if (!is_constant(choices[std::size_t(i)])) return nullptr;
+    call->choices[std::size_t(i)] = nb::borrow(choices[std::size_t(i)]);
+    given.append(choices[std::size_t(i)]);
+  }
+  const nb::object answer = library.resolve(where, nb::tuple(given), shape_of(image), type_name(image.scalar),
+                                            shape_of(coords), type_name(coords.scalar), channels_last);
+  if (!answer.is_none()) {
+    call->usable = true;
+    call->problem = nb::cast<gs::Problem&>(answer[0]);
+    call->jacobian = is_true(answer[1]);
+    for (nb::handle made : nb::object(answer[2]))
+      call->results.push_back(result_of(library, made, call->results.empty() ? image.scalar : coords.scalar));
+    call->recorded = answer[3];
+    call->text = answer[4];
+  }
+  return call;
+}
+
+}  // namespace
+
+// One array's view, and what keeps it in place.
+class Calls::Source {
+ public:
+  bool read(const Library& library, nb::handle object) {
+    if (library.describe) {
+      dlpack::Tensor tensor{};
+      if (library.describe(object.ptr(), &tensor) == 0) return view_of(tensor, view);
+    } else if (buffer_.take(object, false)) {
+      const auto scalar = scalar_of(buffer_.format());
+      if (!scalar || buffer_.rank() > gs::max_rank) return false;
+      view = buffer_.view(*scalar);
+      return true;
+    }
+    PyErr_Clear();  // the long way will say it better, or can do it
+    return false;
+  }
+  gs::View view;
+
+ private:
+  Buffer buffer_;
+};
+
+Calls::Calls()
+    : requires_grad_(nb::steal(PyUnicode_InternFromString("requires_grad"))),
+      current_level_(nb::steal(PyUnicode_InternFromString("_current_level"))) {}
+
+Calls::~Calls() = default;
+
+void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
+                nb::object maker, nb::object peeks, nb::object busy, nb::object recording, nb::object levels,
+                nb::object unusual) {
+  Library library{std::move(kind), std::move(resolve),   std::move(empty),  std::move(threads),
+                  std::move(busy), std::move(recording), std::move(levels), std::move(unusual),
+                  describer(exchange), Maker::from(maker), Peeks::from(peeks)};
+  std::lock_guard<nb::ft_mutex> lock(mutex_);
+  const std::size_t count = count_.load();
+  if (count == most_libraries) throw std::length_error("Calls: expected at most 4 libraries, got another");
+  libraries_[count] = std::move(library);
+  count_.store(count + 1, std::memory_order_release);
+}
+
+const Library* Calls::library_of(std::initializer_list<nb::handle> arrays) const {
+  const PyTypeObject* kind = Py_TYPE(arrays.begin()->ptr());
+  for (nb::handle array : arrays)
+    if (Py_TYPE(array.ptr()) != kind) return nullptr;
+  const std::size_t count = count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i)
+    if (reinterpret_cast<const PyTypeObject*>(libraries_[i].kind.ptr()) == kind) return &libraries_[i];
+  return nullptr;
+}
+
+// Would nothing but the result, and its gradient where one is recorded, tell the short way from the long one?
+Calls::State Calls::state(const Library& library, std::initializer_list<nb::handle> arrays) const {
+  if (!library.levels.is_none() && nb::cast<long>(library.levels.attr(current_level_)) >= 0) return State::watched;
+  const Peeks& peeks = library.peeks;
+  bool recorded = false;
+  if (peeks.library) {
+    const DispatchKeys keys = Peeks::keys(peeks.library);
+    if (!(keys == DispatchKeys{} || keys == peeks.inference)) return State::watched;
+    if (peeks.function_mode() || peeks.callbacks()) return State::watched;
+    for (nb::handle array : arrays) {
+      const void* tensor = tensor_of(array);
+      if (peeks.is_negative(&tensor)) return State::watched;
+      recorded = recorded || peeks.requires_grad(tensor);
+    }
+  } else {
+    for (nb::handle function : library.busy)
+      if (is_true(ask(function))) return State::watched;
+    for (nb::handle array : arrays) {
+      for (nb::handle method : library.unusual)
+        if (is_true(method(array))) return State::watched;
+      recorded = recorded || (!library.recording.is_none() && is_true(array.attr(requires_grad_)));
+    }
+  }
+  return recorded && is_true(ask(library.recording)) ? State::recorded : State::quiet;
+}
+
+std::shared_ptr<const Call> Calls::find(const Library& library, const char* where, const gs::View& image,
+                                        const gs::View& coords, const Choices& choices) {
+  const bool channels_last = library.describe && is_channels_last(image);
+  Key key;
+  key.add(reinterpret_cast<std::uintptr_t>(&library));
+  key.add(reinterpret_cast<std::uintptr_t>(where));
+  key.add(std::uint64_t(int(image.scalar) | int(coords.scalar) << 1 | int(channels_last) << 2 | image.rank << 8 |
+                        coords.rank << 16));
+  for (nb::handle choice : choices)
+    if (choice) key.add(reinterpret_cast<std::uintptr_t>(choice.ptr()));
+  for (const gs::View* view : {&image, &coords})
+    for (int i = 0; i < view->rank; ++i) key.add(std::uint64_t(view->shape[i]));
+  auto& slot = slots_[key.hash() % slots_.size()];
+  std::shared_ptr<const Call> call;
+  {
+    std::lock_guard<nb::ft_mutex> lock(mutex_);
+    call = slot;
+  }
+  if (call && call->key == key) return call;
+  call = resolved(library, key, where, image, coords, choices, channels_last);
+  if (!call) return nullptr;
+  std::shared_ptr<const Call> kept = call;  // after the swap what stood there before, to be dropped outside the lock
+  std::lock_guard<nb::ft_mutex> lock(mutex_);
+  slot.swap(kept);
+  return call;
+}
+
+// A new array, and where it lies; null with no error set if that cannot be seen.
+nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
+  const Maker& maker = library.maker;
+  void* tensor = nullptr;
+  if (maker.empty && is_small(numbers(result.view)) &&
+      maker.empty(result.view.rank, result.view.shape, result.strides.data(),
+                  result.view.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, maker.device_type, 0,
+                  &tensor) == 0) {
+    void* data = nullptr;
+    PyObject* made = maker.data(tensor, &data) == 0 ? maker.wrap(tensor) : nullptr;
+    maker.drop(tensor);
+    if (!made) throw nb::python_error();
+    to.view = result.view;
+    to.view.data = static_cast<char*>(data);
+    return nb::steal(made);
+  }
+  PyObject* made = PyObject_Call(library.empty.ptr(), result.arguments.ptr(), result.keywords.ptr());
+  if (!made) throw nb::python_error();
+  nb::object array = nb::steal(made);
+  return to.read(library, array) ? array : nb::object();
+}
+
+nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, const Choices& choices) {
+  const Library* library = library_of({image, coords});
+  if (!library) return nb::none();
+  const State found = state(*library, {image, coords});
+  if (found == State::watched) return nb::none();
+  Source from, at, to;
+  if (!from.read(*library, image) || !at.read(*library, coords)) return nb::none();
+  const auto call = find(*library, where, from.view, at.view, choices);
+  if (!call || !call->usable) return nb::none();
+  if (found == State::recorded) return call->recorded.is_none() ? nb::none() : call->recorded(image, coords, call->text);
+  nb::object result = make(*library, call->results[0], to);
+  if (!result) return nb::none();
+  const double touched = taps(call->problem, to.view);
+  const int threads = is_small(touched) ? 1 : nb::cast<int>(ask(library->threads));
+  without_lock(touched, [&] {
+    (call->jacobian ? gs::pull_grad : gs::pull)(call->problem, from.view, at.view, to.view, threads);
+  });
+  return result;
+}
+
+nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
+                           bool coords_too) {
+  const bool shape_alone = PyTuple_Check(image.ptr());  // what of the image the gradient of the image needs
+  const nb::handle first = shape_alone ? grad : image;
+  const Library* library = library_of({grad, first, coords});
+  if (!library || (shape_alone && coords_too) || state(*library, {grad, first, coords}) != State::quiet)
+    return nb::none();
+  Source values, from, at, to_image, to_coords;
+  if (!values.read(*library, grad) || !at.read(*library, coords)) return nb::none();
+  if (shape_alone) {
+    if (!shaped(image, values.view.scalar, from.view)) return nb::none();
+  } else if (!from.read(*library, image)) {
+    return nb::none();
+  }
+  const auto call = find(*library, "backward", from.view, at.view, {options});
+  if (!call || !call->usable || !are_values(values.view, from.view, at.view)) return nb::none();
+  nb::object made_image = nb::none(), made_coords = nb::none();
+  if (image_too && !(made_image = make(*library, call->results[0], to_image))) return nb::none();
+  if (coords_too && !(made_coords = make(*library, call->results[1], to_coords))) return nb::none();
+  if (shape_alone) from.view = to_image.view;
+  const double touched = taps(call->problem, values.view) + numbers(from.view);
+  const int threads = is_small(touched) ? 1 : nb::cast<int>(ask(library->threads));
+  without_lock(touched, [&] {
+    gs::backward(call->problem, values.view, from.view, at.view, image_too ? &to_image.view : nullptr,
+                 coords_too ? &to_coords.view : nullptr, threads);
+  });
+  return nb::make_tuple(made_image, made_coords);
+}
+
+int Calls::visit(visitproc visit, void* arg) const {
+  for (const auto& call : slots_)
+    if (call) Py_VISIT(call->recorded.ptr());
+  for (const Library& l : libraries_)
+    for (const nb::handle held : {nb::handle(l.kind), nb::handle(l.resolve), nb::handle(l.empty), nb::handle(l.threads),
+                                  nb::handle(l.busy), nb::handle(l.recording), nb::handle(l.levels),
+                                  nb::handle(l.unusual)})
+      Py_VISIT(held.ptr());
+  return 0;
+}
+
+void Calls::clear() {
+  count_ = 0;
+  for (auto& call : slots_) call.reset();
+  for (Library& library : libraries_) library = Library{};
+}
+
+}  // namespace gridsample::python

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What we need of DLPack's C exchange table, by which a library shows where its arrays lie without a call of Python.
+// Written from the DLPack specification, version 1.3 (https://dmlc.github.io/dlpack, Apache-2.0). The layout is fixed for a
+// major version: `exchange_of` refuses any other, and a table that cannot describe an array in place.
+#pragma once
+#include <cstdint>
+
+namespace gridsample::dlpack {
+
+inline constexpr std::uint32_t major_version = 1;
+inline constexpr std::int32_t cpu = 1;           // DLDeviceType kDLCPU
+inline constexpr std::uint8_t floating = 2;      // DLDataTypeCode kDLFloat
+inline constexpr const char* capsule = "dlpack_exchange_api";
+
+struct Device {
+  std::int32_t type, id;
+};
+
+struct DataType {
+  std::uint8_t code, bits;
+  std::uint16_t lanes;
+};
+
+struct Tensor {
+  void* data;
+  Device device;
+  std::int32_t rank;
+  DataType dtype;
+  std::int64_t *shape, *strides;  // strides in elements
+  std::uint64_t byte_offset;
+};
+
+struct Header {
+  std::uint32_t major, minor;
+  Header* previous;
+};
+
+// Non-zero where they failed, with a Python error set. The tensor's memory stays its owner's.
+using Describe = int (*)(void* object, Tensor* out);
+
+struct Exchange {
+  Header header;
+  void *allocate, *to_managed, *from_managed;  // not used here
+  Describe describe;                           // may be null
+  void* current_stream;
+};
+
+}  // namespace gridsample::dlpack

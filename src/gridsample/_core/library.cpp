@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "library.hpp"
+
+#include <stdexcept>
+#include <string>
+
+#if defined(__linux__)
+#include <dlfcn.h>
+#endif
+
+namespace gridsample::python {
+
+namespace {
+
+template <typename Function>
+void address(Function& function, nb::handle number) {
+  function = reinterpret_cast<Function>(nb::cast<std::uintptr_t>(number));
+}
+
+}  // namespace
+
+Maker Maker::from(nb::handle numbers) {
+  Maker maker;
+  if (numbers.is_none()) return maker;
+  address(maker.empty, numbers[0]);
+  address(maker.data, numbers[1]);
+  address(maker.drop, numbers[2]);
+  address(maker.wrap, numbers[3]);
+  maker.device_type = nb::cast<std::int32_t>(numbers[4]);
+  maker.float32 = nb::cast<std::int32_t>(numbers[5]);
+  maker.float64 = nb::cast<std::int32_t>(numbers[6]);
+  return maker;
+}
+
+Peeks Peeks::from(nb::handle numbers) {
+  Peeks peeks;
+  if (numbers.is_none()) return peeks;
+  peeks.library = reinterpret_cast<void*>(nb::cast<std::uintptr_t>(numbers[0]));
+  address(peeks.function_mode, numbers[1]);
+  address(peeks.callbacks, numbers[2]);
+  address(peeks.requires_grad, numbers[3]);
+  address(peeks.is_negative, numbers[4]);
+  peeks.inference = {nb::cast<std::uint64_t>(numbers[5]), nb::cast<std::uint64_t>(numbers[6])};
+  return peeks;
+}
+
+DispatchKeys Peeks::keys(void* library) {
+#if defined(__linux__)
+  // c10::impl::raw_local_dispatch_key_set, which torch's own headers read in every extension; here by name, once a thread
+  thread_local const DispatchKeys* own =
+      static_cast<const DispatchKeys*>(dlsym(library, "_ZN3c104impl26raw_local_dispatch_key_setE"));
+  if (own) return *own;
+#else
+  (void)library;
+#endif
+  return {~std::uint64_t(0), ~std::uint64_t(0)};  // unlike any state
+}
+
+const void* tensor_of(nb::handle tensor) {
+  static PyObject* const name = PyUnicode_InternFromString("_cdata");
+  PyObject* number = PyObject_GetAttr(tensor.ptr(), name);
+  if (!number) throw nb::python_error();
+  const void* address = PyLong_AsVoidPtr(number);
+  Py_DECREF(number);
+  if (!address) throw nb::python_error();
+  return address;
+}
+
+dlpack::Describe describer(nb::handle capsule) {
+  if (capsule.is_none()) return nullptr;
+  const auto* table = static_cast<const dlpack::Exchange*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::capsule));
+  if (!table) throw nb::python_error();
+  if (table->header.major != dlpack::major_version || !table->describe)
+    throw std::invalid_argument("Calls: expected a DLPack exchange table of version 1 that describes arrays in place, "
+                                "got version " + std::to_string(table->header.major) + "; pass none");
+  return table->describe;
+}
+
+bool is_true(nb::handle answer) {
+  if (answer.ptr() == Py_False || answer.is_none()) return false;
+  const int truth = PyObject_IsTrue(answer.ptr());
+  if (truth < 0) throw nb::python_error();
+  return truth;
+}
+
+}  // namespace gridsample::python

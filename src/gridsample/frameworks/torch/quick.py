@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The short way of plain calls: straight from the public function into the engine, past torch's dispatcher.
+
+It gives what the dispatcher would only where that has nothing to do but call our CPU kernel, and record a gradient: two
+tensors of the class `torch.Tensor` itself, dense, on the CPU, and nobody who wants to see or change the call. All else
+is refused by `engine.Calls`, by what is named here, and goes the long way. docs/design/0009 has the whole list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import threading
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from gridsample._core import engine
+from gridsample.backends import cpu
+from gridsample.frameworks.torch import derivatives
+
+# Not in torch's documentation, but what its own Python half asks: who would see a call that is dispatched.
+_WATCHERS = (
+    "_is_torch_function_mode_enabled",  # also torch.set_default_device, and tracing before dispatch
+    "_len_torch_dispatch_stack",  # fake tensors, make_fx, counters, ...
+    "_are_functorch_transforms_active",  # vmap, grad, jvp, functionalize: their tensors are of the plain class, too
+    "_is_tracing",  # torch.jit.trace
+)
+
+
+# Functions that make a tensor, looked up in the loaded libraries: torch's interface for compiled programs, kept stable,
+# and the conversion to Python, whose name (the compiler's) says what it takes. Without them torch.empty does it.
+_MAKER = (
+    "aoti_torch_empty_strided",
+    "aoti_torch_get_data_ptr",
+    "aoti_torch_delete_tensor_object",
+    "_Z16THPVariable_WrapRKN2at10TensorBaseE",
+)
+_NUMBERS = ("aoti_torch_device_type_cpu", "aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
+
+
+def maker() -> tuple[int, ...] | None:
+    """The numbers of the engine's Maker, or None if this torch lacks one of the functions."""
+    try:
+        library = ctypes.CDLL(torch._C.__file__)
+        addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _MAKER]
+        numbers = [getattr(library, name)() for name in _NUMBERS]
+    except (AttributeError, OSError):
+        return None
+    return (*(address or 0 for address in addresses), *numbers)
+
+
+# The same questions as _WATCHERS', and the two about a tensor, put to the loaded libraries: a tenth of the cost. The
+# compiler's names say what the functions take. tests/api/test_small_calls.py holds the two ways against each other.
+_PEEKS = (
+    "_ZN2at4impl27torch_function_mode_enabledEv",
+    "_ZN2at12hasCallbacksEv",
+    "_ZNK3c1010TensorImpl13requires_gradEv",
+    "_ZN2at6native6is_negERKNS_6TensorE",
+)
+
+
+def peeks() -> tuple[int, ...] | None:
+    """The numbers of the engine's Peeks, or None where they cannot be had or trusted."""
+    try:
+        library = ctypes.CDLL(torch._C.__file__)
+        addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _PEEKS]
+    except (AttributeError, OSError):
+        return None
+    states: list[tuple[int, int]] = []
+
+    def look() -> None:
+        states.append(engine.dispatch_keys(library._handle))
+        with torch.inference_mode():
+            states.append(engine.dispatch_keys(library._handle))
+
+    thread = threading.Thread(target=look)  # where no mode is on, whatever this thread is in
+    try:
+        thread.start()
+    except RuntimeError:  # no more threads to be had
+        return None
+    thread.join()
+    if len(states) != 2 or states[0] != (0, 0) or states[1] == (0, 0):
+        return None
+    return (library._handle, *(address or 0 for address in addresses), *states[1])
+
+
+def add(calls: engine.Calls, **instead: Any) -> None:
+    """Lets ``calls`` take tensors; not if this torch lacks something that the short way must ask."""
+    exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
+    watchers = [getattr(torch._C, name, None) for name in _WATCHERS]
+    watchers.append(getattr(torch._C._autograd, "_profiler_enabled", None))
+    named = hasattr(Tensor, "names")  # torch that still has named tensors: not seen by any of these
+    if exchange is None or named or None in watchers or not hasattr(forward_ad, "_current_level"):
+        return
+    answers: dict[str, Any] = {
+        "kind": Tensor,
+        "resolve": _resolve,
+        "empty": torch.empty,
+        "threads": torch.get_num_threads,
+        "exchange": exchange,
+        "maker": maker(),
+        "peeks": peeks(),
+        "busy": tuple(watchers),
+        "recording": torch.is_grad_enabled,
+        "levels": forward_ad,  # a dual tensor is of the plain class
+        "unusual": (Tensor.is_neg,),
+    }
+    with contextlib.suppress(ValueError):  # an exchange table that we cannot read
+        calls.add(**(answers | instead))
+
+
+def _resolve(
+    where: str,
+    choices: tuple[Any, ...],
+    shape: Any,
+    dtype: str,
+    coords_shape: Any,
+    coords_dtype: str,
+    channels_last: bool,
+) -> Any:
+    """What `engine.Calls` keeps of a call: its Problem, and the result to make."""
+    known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
+    if known is None:
+        return None
+    p, problem = known
+    jacobian = where == "sample_grad"
+    last = channels_last and not jacobian and len(p.out_shape) == len(shape)
+    if where == "backward":
+        results = [_made(shape, dtype), _made(coords_shape, coords_dtype)]
+    else:
+        results = [_made(p.jacobian_shape if jacobian else p.out_shape, dtype, last)]
+    recorded = derivatives.PullGrad if jacobian else derivatives.Pull
+    return problem, jacobian, results, derivatives.RECORD[recorded], p.options.text
+
+
+def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
+    """The arguments of torch.empty for a result, and the strides it will have."""
+    keywords: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if channels_last:
+        keywords["memory_format"] = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+    return (shape,), keywords, torch.empty(shape, device="meta", **keywords).stride()
