@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsample.affine import affine_grid
+import gridsample as gs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 GridMaker = Callable[[np.random.Generator, int, tuple[int, ...]], Array]
@@ -34,6 +34,34 @@ class Case:
         image = rng.random(self.image, dtype=np.float32)
         return image, np.ascontiguousarray(self.grid(rng, self.image[0], self.out), dtype=np.float32)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the result: (N, C, *out)."""
+        return (*self.image[:2], *self.out)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of a result file: a case, how to sample, which way, on how many threads."""
+
+    case: Case
+    mode: str
+    padding: str
+    verb: str
+    threads: int
+
+    @property
+    def jumps(self) -> bool:
+        """Whether results are not continuous in the coordinates: nearest, and derivatives where pieces meet."""
+        return self.mode == "nearest" or self.verb == "backward"
+
+    def __str__(self) -> str:
+        return f"{self.case.name}, {self.mode}, {self.padding}, {self.verb}, {threads_text(self.threads)}"
+
+
+def threads_text(threads: int) -> str:
+    return f"{threads} thread{'s' * (threads != 1)}"
+
 
 def turned(degrees: float, zoom: float = 1.0) -> GridMaker:
     """A rotation in the plane of the last two axes; a zoom above 1 shows more of the image."""
@@ -46,7 +74,7 @@ def turned(degrees: float, zoom: float = 1.0) -> GridMaker:
         if axes > 1:
             c, s = zoom * cos(radians(degrees)), zoom * sin(radians(degrees))
             theta[:, :2, :2] = [[c, -s], [s, c]]
-        return np.asarray(affine_grid(theta, out, False, np.arange), np.float32)
+        return np.asarray(gs.affine_grid(theta, (batch, 1, *out)))
 
     return make
 
@@ -80,7 +108,7 @@ CASES: tuple[Case, ...] = (
     Case("small call", "2D small", (1, 1, 8, 8), (8, 8), turned(20)),
     Case("volume 128, affine", "3D", (1, 1, 128, 128, 128), (128, 128, 128), turned(10), modes=_VOLUME),
     Case("volume 128, displacement", "3D", (1, 1, 128, 128, 128), (128, 128, 128), bent, modes=_VOLUME),
-    Case("volume 64, affine", "3D", (2, 4, 64, 64, 64), (64, 64, 64), turned(10), modes=_VOLUME),
+    Case("volume 64, affine", "3D", (2, 4, 64, 64, 64), (64, 64, 64), turned(10), modes=_VOLUME, paddings=_ALL),
     Case("volume 64, displacement", "3D", (2, 4, 64, 64, 64), (64, 64, 64), bent, modes=_VOLUME),
     Case("volume 192, affine", "3D", (1, 2, 192, 192, 192), (192, 192, 192), turned(10), modes=_VOLUME),
     Case("volume 192, displacement", "3D", (1, 2, 192, 192, 192), (192, 192, 192), bent, modes=_VOLUME),

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom we are timed against. A peer says why it cannot do a case, or makes the two calls to be compared.
+"""Whom we are timed against. A peer says why it cannot do a run, or makes the two calls to be compared.
 
-A call returns NumPy arrays' worth of results (tensors or arrays), made as a user would make them: outputs are fresh.
+A call returns a tuple of arrays or tensors, made as a user would make them: outputs are fresh. Both calls use the
+run's number of threads, and whatever a peer needs in another form than we do is made before, outside the timed part.
+A new peer is two functions and a row of PEERS.
 """
 
 from __future__ import annotations
@@ -13,94 +15,109 @@ from typing import Any
 import numpy as np
 
 import gridsample as gs
-from gridsample.bench.cases import Case
+from gridsample.bench.cases import Run
 
 Call = Callable[[], tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Peer:
-    """``refuse(case, mode, padding, verb)`` is the reason it cannot, or None; ``prepare`` gives (ours, theirs)."""
+    """``refuse(run)`` is the reason it cannot, or None; ``prepare(run)`` gives (ours, theirs).
 
-    name: str
+    ``note(run)`` is what a reader of the numbers must know.
+    """
+
     package: str
-    refuse: Callable[[Case, str, str, str], str | None]
-    prepare: Callable[[Case, str, str, str, int], tuple[Call, Call]]
+    refuse: Callable[[Run], str | None]
+    prepare: Callable[[Run], tuple[Call, Call]]
+    note: Callable[[Run], str] = lambda run: ""
 
 
-def _torch_refuses(case: Case, mode: str, padding: str, verb: str) -> str | None:
-    if len(case.out) == 3 and mode == "bicubic":
+# ---------------------------------------------------------------------------------------------------------- torch
+
+
+def _torch_refuses(run: Run) -> str | None:
+    if len(run.case.out) == 3 and run.mode == "bicubic":
         return "torch has no 3D bicubic"
     return None
 
 
-def _torch(case: Case, mode: str, padding: str, verb: str, threads: int) -> tuple[Call, Call]:
+def _torch_note(run: Run) -> str:
+    return "torch has no 1D: it samples a picture of one row" if len(run.case.out) == 1 else ""
+
+
+def _torch(run: Run) -> tuple[Call, Call]:
     import torch
     from torch.nn import functional
 
-    torch.set_num_threads(threads)
-    image_array, grid_array = case.arrays()
-    image, grid = torch.from_numpy(image_array), torch.from_numpy(grid_array)
+    torch.set_num_threads(run.threads)  # gridsample follows torch's number for tensors
+    case, mode, padding = run.case, run.mode, run.padding
+    image, grid = map(torch.from_numpy, case.arrays())
     if case.channels_last:
         image = image.contiguous(memory_format=torch.channels_last)
-    # torch has no 1D: the signal becomes a picture of one row, its second coordinate the middle of that row
-    wide = image[:, :, None] if len(case.out) == 1 else image
-    wide_grid = torch.stack([grid[..., 0], torch.zeros_like(grid[..., 0])], -1)[:, None] if len(case.out) == 1 else grid
-    if verb == "forward":
+    signal = len(case.out) == 1
+    picture = image[:, :, None] if signal else image
+    points = torch.stack([grid[..., 0], torch.zeros_like(grid[..., 0])], -1)[:, None] if signal else grid
+    if run.verb == "forward":
         return (
             lambda: (gs.grid_sample(image, grid, mode, padding, False),),
-            lambda: (functional.grid_sample(wide, wide_grid, mode, padding, False).reshape(_flat(case)),),
+            lambda: (functional.grid_sample(picture, points, mode, padding, False).reshape(case.shape),),
         )
-    grad = torch.from_numpy(np.random.default_rng(7).random(_flat(case), dtype=np.float32))
+    upstream = torch.from_numpy(np.random.default_rng(7).random(case.shape, dtype=np.float32))
+    if case.channels_last:  # what layers that work in channels_last hand back
+        upstream = upstream.contiguous(memory_format=torch.channels_last)
 
-    def both(sample: Any, picture: Any, points: Any) -> Call:
-        picture, points = picture.detach().requires_grad_(), points.detach().requires_grad_()
-        values = sample(picture, points, mode, padding, False)
-        upstream = grad.reshape(values.shape)
+    def both(sample: Any, image: Any, grid: Any) -> Call:
+        image, grid = image.detach().requires_grad_(), grid.detach().requires_grad_()
+        values = sample(image, grid, mode, padding, False)
+        grad = upstream.reshape(values.shape) if signal else upstream
+        return lambda: torch.autograd.grad(values, (image, grid), grad, retain_graph=True)
 
-        def call() -> tuple[Any, ...]:
-            grads = torch.autograd.grad(values, (picture, points), upstream, retain_graph=True)
-            # of a signal made a picture of one row, the picture's second coordinate is nobody's
-            return grads[0].reshape(image.shape), grads[1] if points.dim() == grid.dim() else grads[1][:, 0, :, :1]
+    ours, theirs = both(gs.grid_sample, image, grid), both(functional.grid_sample, picture, points)
+    if not signal:
+        return ours, theirs
 
-        return call
+    def first_coordinate() -> tuple[Any, ...]:
+        grad_image, grad_grid = theirs()
+        return grad_image[:, :, 0], grad_grid[:, 0, :, :1]  # the row's other coordinate is nobody's
 
-    return both(gs.grid_sample, image, grid), both(functional.grid_sample, wide, wide_grid)
-
-
-def _flat(case: Case) -> tuple[int, ...]:
-    return (*case.image[:2], *case.out)
+    return ours, first_coordinate
 
 
-def _scipy_refuses(case: Case, mode: str, padding: str, verb: str) -> str | None:
-    if verb != "forward":
+# ---------------------------------------------------------------------------------------------------------- SciPy
+
+
+def _scipy_refuses(run: Run) -> str | None:
+    if run.verb != "forward":
         return "SciPy has no derivatives"
-    if mode != "bilinear" or padding != "zeros":
-        return "compared for bilinear with zeros only: other modes mean other things there"
-    return "channels last has no meaning there" if case.channels_last else None
+    if run.threads != 1:
+        return "SciPy has one thread"
+    if run.mode != "bilinear" or run.padding != "zeros":
+        return "only bilinear with zeros means the same in SciPy"
+    return "SciPy has no channels to be last" if run.case.channels_last else None
 
 
-def _scipy(case: Case, mode: str, padding: str, verb: str, threads: int) -> tuple[Call, Call]:
+def _scipy(run: Run) -> tuple[Call, Call]:
     from scipy import ndimage
 
-    gs.set_num_threads(threads)
-    image, grid = case.arrays()
-    sizes = np.array(case.image[:1:-1], np.float32)
-    pixels = np.moveaxis((((grid + 1) * sizes - 1) / 2)[..., ::-1], -1, 1)
+    gs.set_num_threads(run.threads)
+    image, grid = run.case.arrays()
+    sizes = np.array(run.case.image[:1:-1], np.float32)
+    pixels = np.ascontiguousarray(np.moveaxis((((grid + 1) * sizes - 1) / 2)[..., ::-1], -1, 1))
 
     def theirs() -> tuple[Any, ...]:
-        out = np.empty(_flat(case), np.float32)
-        for n in range(case.image[0]):
-            for c in range(case.image[1]):
+        out = np.empty(run.case.shape, np.float32)
+        for n in range(out.shape[0]):
+            for c in range(out.shape[1]):
                 ndimage.map_coordinates(
                     image[n, c], pixels[n], out[n, c], order=1, mode="grid-constant", prefilter=False
                 )
         return (out,)
 
-    return (lambda: (gs.grid_sample(image, grid, mode, padding, False),)), theirs
+    return (lambda: (gs.grid_sample(image, grid, run.mode, run.padding, False),)), theirs
 
 
 PEERS: dict[str, Peer] = {
-    "torch": Peer("torch", "torch", _torch_refuses, _torch),
-    "scipy": Peer("scipy", "scipy", _scipy_refuses, _scipy),
+    "torch": Peer("torch", _torch_refuses, _torch, _torch_note),
+    "scipy": Peer("scipy", _scipy_refuses, _scipy, lambda run: "map_coordinates, once per image and channel"),
 }
