@@ -41,7 +41,15 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.operators": {"torch"},
     "frameworks.torch.derivatives": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
-    "bench": {"jsonschema", "scipy", "torch", "tqdm"},
+    "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
+    "bench.peers.interpol": {"interpol"},
+    "bench.peers.jax": {"jax"},
+    "bench.peers.onnxruntime": {"onnx", "onnxruntime"},
+    "bench.peers.opencv": {"cv2"},
+    "bench.peers.openvino": {"openvino"},
+    "bench.peers.resampler": {"resampler"},
+    "bench.peers.scipy": {"scipy"},
+    "bench.peers.skimage": {"skimage"},
 }
 
 

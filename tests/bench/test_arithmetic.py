@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -35,7 +37,7 @@ def test_calls_alternate_and_the_garbage_collector_is_off():
         order.append(name)
         states.add(gc.isenabled())
 
-    ours, theirs = measure.interleaved(lambda: call("A"), lambda: call("B"), budget=1e-9, fewest=6)
+    ours, theirs = measure.interleaved((lambda: call("A"), lambda: call("B")), budget=1e-9, least=6)
     assert "".join(order) == "ABBAABBAABBA"
     assert len(ours) == len(theirs) == 6
 
@@ -53,7 +55,7 @@ def test_a_drifting_machine_does_not_favour_the_first(monkeypatch):
         now[0] += 1 + now[0] / 100
 
     monkeypatch.setattr(measure.time, "perf_counter", lambda: now[0])
-    times = measure.interleaved(work, work, budget=-1, fewest=200)
+    times = measure.interleaved((work, work), budget=-1, fewest=200, least=200)
     assert measure.summary(*times)["ratio"] == pytest.approx(1, abs=0.02)
 
 
@@ -81,21 +83,57 @@ def test_differences_are_relative_to_each_result():
     ours, theirs = (np.array([0.0, 100.5]), np.array([1.0])), (np.array([0.0, 100.0]), np.array([1.25]))
     found = measure.difference(ours, theirs)
     assert (found.relative, found.absolute) == (pytest.approx(0.2), pytest.approx(0.5))
-    assert (found.kinks, found.share) == (0, 0)
-    assert measure.difference((np.empty(0),), (np.empty(0),), jumps=True) == measure.Difference(0, 0, 0, 0)
+    assert found.kinks == 0
+    assert measure.difference((np.empty(0),), (np.empty(0),), lambda: None) == measure.Difference(0, 0, 0)
 
 
-def test_a_few_kinks_are_counted_where_results_jump_and_only_there():
-    theirs = np.linspace(0, 1, 200_000)
+def test_integers_may_be_rounded_to_either_side_and_no_further():
+    theirs = np.array([0, 7, 255], np.uint8)
+    assert measure.difference((np.array([1, 6, 255], np.uint8),), (theirs,)) == measure.Difference(0, 1, 0)
+    assert measure.difference((np.array([2, 7, 255], np.uint8),), (theirs,)).relative == pytest.approx(2 / 255)
+
+
+def test_kinks_are_excused_at_points_near_a_jump_and_only_there():
+    near = np.zeros((1, 50), bool)
+    near[0, [3, 4]] = True
+    theirs = np.linspace(0, 1, 100).reshape(1, 2, 50)  # two channels of fifty points
     ours = theirs.copy()
-    ours[[3, 70_000]] += 0.5
-    row = measure.compare(lambda: (ours,), lambda: (theirs,), 1e-9, jumps=True)
+    ours[0, :, 3] += 0.5
+    row = measure.compare(lambda: (ours,), lambda: (theirs,), 1e-9, lambda: measure.Jumps(near, False))
     assert (row["kinks"], row["difference"], row["difference_absolute"]) == (2, 0, pytest.approx(0.5))
     with pytest.raises(measure.WrongResultError, match=r"differ by 0\.5"):
         measure.compare(lambda: (ours,), lambda: (theirs,), 1e-9)
-    ours[9] += 0.5
-    with pytest.raises(measure.WrongResultError, match="3 numbers differ"):
-        measure.compare(lambda: (ours,), lambda: (theirs,), 1e-9, jumps=True)
+    ours[0, 0, 9] += 0.5  # not near
+    with pytest.raises(measure.WrongResultError, match=r"differ by 0\.5"):
+        measure.compare(lambda: (ours,), lambda: (theirs,), 1e-9, lambda: measure.Jumps(near, False))
+
+
+def test_kinks_of_gradients():
+    near = np.zeros((1, 5), bool)
+    near[0, 2] = True
+    image, grid = np.ones((1, 1, 9)), np.ones((1, 5, 2))
+    moved, turned = image.copy(), grid.copy()
+    moved[0, 0, [4, 5]] = 0  # one point went to the pixel beside
+    turned[0, 2] = 7
+
+    def found(image_jumps):
+        return measure.difference((moved, turned), (image, grid), lambda: measure.Jumps(near, image_jumps))
+
+    assert found(True) == measure.Difference(0, 6, 4)
+    assert found(False).relative == 1  # the gradient of the image is continuous: that is an error
+    moved[0, 0, 6] = 0
+    assert found(True).relative == 1  # more pixels than the points near a jump can explain
+
+
+def test_every_order_is_balanced():
+    for count in (2, 3, 4, 5):
+        rounds = measure.orders(count)
+        assert all(sorted(row) == list(range(count)) for row in rounds)
+        for place in range(count):
+            assert len(set(Counter(row[place] for row in rounds).values())) == 1
+        after = Counter(pair for row in rounds for pair in pairwise(row))
+        assert len(after) == count * (count - 1)
+        assert len(set(after.values())) == 1
 
 
 def test_means_are_over_cases_and_the_worst_is_named():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark harness: `command` chooses the runs of `cases` against one of `peers`; `session` has each timed by
-`measure` and keeps the rows; `tables` and `report` show them."""
+"""The benchmark harness: `command` chooses `runs` of `cases` against `peers`; `session` has each timed by `measure`
+beside the machine's own `limit`, and keeps the rows; `tables`, `goals`, `plots` and `page` show them."""
 
 from __future__ import annotations
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from gridsample.bench import report, tables
-from gridsample.bench.cases import CASES, Case, Run
+from gridsample.bench import page, report, tables
+from gridsample.bench.cases import CASES, Case
 from gridsample.bench.peers import PEERS
+from gridsample.bench.runs import DTYPES, MODES, VERBS, Run, runs
 from gridsample.bench.session import Session
 from gridsample.errors import GridSampleError, OptionError
 
-MODES, VERBS = ("nearest", "bilinear", "bicubic"), ("forward", "backward")
+PEER_SETS = {"all": list(PEERS), "others": [name for name in PEERS if name != "torch"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,25 +32,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.page:
-            _need(("jsonschema",))
-            return report.write_page(check=options.check)
-        runs = list(_runs(options))
+            _need({"jsonschema": "jsonschema", "matplotlib": "matplotlib"})
+            return page.write_page(check=options.check)
+        chosen = _runs(options)
         if options.list:
-            _list(runs, options.peer)
+            _list(chosen, options.peer)
             return 0
-        _need((PEERS[options.peer].package, "jsonschema", "tqdm"))
+        _need({"jsonschema": "jsonschema", "tqdm": "tqdm"})
+        peers = _installed(options.peer)
+        outputs = _outputs(options.output, peers)
+        if len(peers) > 1:
+            return _each(peers, outputs, arguments)
         old = _old(options.compare) if options.compare else None
-        if old and old["peer"] != options.peer:
+        if old and peers != [old["peer"]]:
             do = f"add --peer {old['peer']}" if old["peer"] in PEERS else "compare results of the same peer"
-            raise OptionError("--compare", f"a result against {options.peer}", f"one against {old['peer']}", do)
-        session = Session(options.peer, options.budget, shlex.join(["gridsample", "bench", *arguments]), options.output)
+            raise OptionError("--compare", f"a result against {peers[0]}", f"one against {old['peer']}", do)
+        command = shlex.join(["gridsample", "bench", *arguments])
+        session = Session(peers[0], options.budget, command, outputs[0], options.minutes)
+        if options.resume:
+            session.resume()
         session.check_output()
     except GridSampleError as error:
         print(f"gridsample bench: {error}", file=sys.stderr)
         return 2
+    return _measure(session, chosen, old)
+
+
+def _each(peers: Sequence[str], outputs: Sequence[Path | None], arguments: Sequence[str]) -> int:
+    """Each peer in a process of its own: the threads of one library would disturb another. The worst exit code."""
+    code = 0
+    for peer, output in zip(peers, outputs, strict=True):
+        alone = [*arguments, "--peer", peer, *(["-o", str(output)] if output else [])]  # the last of an option counts
+        program = "import sys; from gridsample.bench import main; sys.exit(main())"
+        code = max(code, subprocess.run([sys.executable, "-c", program, *alone]).returncode)
+        if code == 130:
+            break
+    return code
+
+
+def _measure(session: Session, chosen: Sequence[Run], old: dict[str, Any] | None) -> int:
+    """One peer, from its first run to its file; an exit code."""
+    stopped = False
     try:
-        session.run(runs)
-        stopped = False
+        session.run(chosen)
     except KeyboardInterrupt:
         stopped = True
     print(tables.plain(session.result))
@@ -58,39 +84,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 130 if stopped else int(bool(session.result["wrong"]))
 
 
-def _runs(options: argparse.Namespace) -> Iterable[Run]:
-    chosen = [case for case in CASES if _matches(case, options.cases)]
-    runs = [
-        Run(case, mode, padding, verb, threads)
-        for verb in options.verb
-        for threads in options.threads
-        for case in chosen
-        for mode in case.modes
-        if mode in options.modes
-        for padding in case.paddings
-    ]
-    if not runs:
+def _runs(options: argparse.Namespace) -> list[Run]:
+    cases = [case for case in CASES if _matches(case, options.cases)]
+    found = list(runs(cases, options.modes, options.verb, options.threads, options.dtypes))
+    if not found:
         names = "; ".join(case.name for case in CASES)
         got = f"{options.cases!r} with modes {', '.join(options.modes)}"
         raise OptionError("--cases", f"a part of a case's name, or a pattern with *, of: {names}", got, "see --list")
-    return runs
+    return found
 
 
 def _matches(case: Case, pattern: str) -> bool:
     return fnmatchcase(case.name.lower(), pattern.lower()) or pattern.lower() in case.name.lower()
 
 
-def _list(runs: Sequence[Run], peer: str) -> None:
-    for run in runs:
-        reason = PEERS[peer].refuse(run)
-        print(f"{run}{f': skipped, {reason}' if reason else ''}")
+def _list(chosen: Sequence[Run], peers: Sequence[str]) -> None:
+    for peer in (PEERS[name] for name in peers):
+        print(f"{peer.name} ({peer.call}){_advice(peer.missing)}: {peer.can}")
+        for run in chosen:
+            reason = peer.refuse(run)
+            print(f"  {run}{f': skipped, {reason}' if reason else ''}")
 
 
-def _need(packages: Sequence[str]) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
+def _advice(missing: Sequence[str]) -> str:
+    return f", not installed (pip install {' '.join(missing)})" if missing else ""
+
+
+def _installed(names: Sequence[str]) -> list[str]:
+    """Those that can be measured. One that is missing is an error if it was asked for alone, else it is said."""
+    if len(names) == 1:
+        _need(PEERS[names[0]].packages)
+        return list(names)
+    for name in names:
+        if PEERS[name].missing:
+            print(f"not measured: {name}{_advice(PEERS[name].missing)}", file=sys.stderr)
+    found = [name for name in names if not PEERS[name].missing]
+    if not found:
+        do = f"run: pip install {' '.join(PEERS[names[0]].missing)}"
+        raise OptionError("--peer", "one of them to be installed", "none of " + ", ".join(names), do)
+    return found
+
+
+def _need(packages: Mapping[str, str]) -> None:
+    missing = [name for module, name in packages.items() if find_spec(module) is None]
     if missing:
         do = f"run: pip install {' '.join(missing)}"
-        raise OptionError("packages", f"{', '.join(packages)} to be installed", f"no {', no '.join(missing)}", do)
+        raise OptionError(
+            "packages", f"{', '.join(packages.values())} to be installed", f"no {', no '.join(missing)}", do
+        )
+
+
+def _outputs(path: Path | None, peers: Sequence[str]) -> list[Path | None]:
+    """A file for each peer: the one that is named, or one in the folder that is."""
+    if path is None:
+        return [None] * len(peers)
+    if path.suffix != ".json":
+        return [path / f"{peer}.json" for peer in peers]
+    if len(peers) > 1:
+        raise OptionError("--output", f"a folder for the results of {len(peers)} peers", str(path), "name a folder")
+    return [path]
 
 
 def _old(path: Path) -> dict[str, Any]:
@@ -105,18 +157,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gridsample bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--peer", choices=sorted(PEERS), default="torch", help="whom to compare with; default torch")
-    parser.add_argument("--cases", default="*", metavar="PATTERN", help="a part of a name, or a pattern: 'photo*'")
-    parser.add_argument("--modes", type=_names(MODES), default=MODES, help="comma-separated; default all")
-    parser.add_argument("--verb", type=_names(VERBS), default=VERBS[:1], help="forward, backward or both with a comma")
-    parser.add_argument("--threads", type=_threads, default=[1], metavar="1,2", help="comma-separated; default 1")
-    parser.add_argument("--budget", type=_seconds, default=1.0, metavar="SECONDS", help="time for each row; default 1")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the result as JSON")
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show the ratios beside those of that result")
-    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md from bench/results, time nothing")
-    parser.add_argument("--check", action="store_true", help="with --page: only say whether the page is in step")
-    parser.add_argument("--list", action="store_true", help="show what would be run")
+    add = parser.add_argument
+    comma = "comma-separated; default"
+    add("--peer", type=_peers, default=["torch"], help=f"of {', '.join(PEERS)}, or all, or others; {comma} torch")
+    add("--cases", default="*", metavar="PATTERN", help="a part of a name, or a pattern: 'photo*'")
+    add("--modes", type=_names(MODES), default=MODES, help=f"{comma} all")
+    add("--verb", type=_names(VERBS), default=VERBS[:1], help=f"of {', '.join(VERBS)}; {comma} forward")
+    add("--dtypes", type=_names(DTYPES), default=DTYPES[:1], help=f"of {', '.join(DTYPES)}; {comma} float32")
+    add("--threads", type=_threads, default=[1], metavar="1,2", help=f"{comma} 1")
+    add("--budget", type=_seconds, default=1.0, metavar="SECONDS", help="time for each run; default 1")
+    add("--minutes", type=_seconds, metavar="MINUTES", help="time for all runs of a peer: each gets its share if less")
+    add("-o", "--output", type=Path, metavar="PATH", help="write the result as JSON; a folder gets PEER.json")
+    add("--resume", action="store_true", help="keep what is in the output already, from this machine and commit")
+    add("--compare", type=Path, metavar="OLD.json", help="show the ratios beside those of that result")
+    add("--page", action="store_true", help="write docs/benchmarks.md from bench/results, time nothing")
+    add("--check", action="store_true", help="with --page: only say whether the page is in step")
+    add("--list", action="store_true", help="show what would be run, and what each peer cannot do")
     return parser
+
+
+def _peers(text: str) -> list[str]:
+    return PEER_SETS.get(text) or list(_names(tuple(PEERS))(text))
 
 
 def _names(allowed: Sequence[str]) -> Any:
@@ -142,5 +203,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return seconds

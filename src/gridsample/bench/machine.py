@@ -13,6 +13,7 @@ from typing import Any
 
 # Set, these change what is measured; unset ones are left out of the file.
 VARIABLES = ("GRIDSAMPLE_TARGET", "GRIDSAMPLE_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "ATEN_CPU_CAPABILITY")
+MEASURED = ("core", "src", "CMakeLists.txt", "pyproject.toml")
 
 
 def describe(packages: Sequence[str]) -> dict[str, Any]:
@@ -64,9 +65,14 @@ def _commit() -> str:
     """Of this project's source tree, when run in it; the current folder may well be another project's."""
     if not Path("core/include/gridsample").is_dir():
         return "not in a source tree"
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
+        commit = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", *MEASURED)  # results and documents change nothing that is timed
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return found.stdout.strip() or "unknown"
+    return f"{commit}{'-dirty' * bool(changed)}" if commit else "unknown"
+
+
+def _git(*arguments: str) -> str:
+    found = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10)
+    return found.stdout.strip()

@@ -4,26 +4,30 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from gridsample.bench import machine, measure, report
-from gridsample.bench.cases import Run
+from gridsample.bench import limit, machine, measure, report
 from gridsample.bench.peers import PEERS
-from gridsample.errors import OptionError
+from gridsample.bench.runs import Run
+from gridsample.errors import GridSampleError, OptionError
+
+SAME = ("cpu", "cores", "target", "commit", "versions", "environment")  # of the machine, for rows to stand together
 
 
 @dataclass
 class Session:
-    """One result as it grows, and where it goes."""
+    """One peer's result, and where it goes. ``budget`` is seconds for each run, ``minutes`` for all of them."""
 
     peer: str
     budget: float
     command: str
     output: Path | None = None
+    minutes: float | None = None
     result: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,7 +35,7 @@ class Session:
             "peer": self.peer,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "command": self.command,
-            "machine": machine.describe(("gridsample", "numpy", PEERS[self.peer].package)),
+            "machine": machine.describe(("gridsample", "numpy", *PEERS[self.peer].packages.values())),
             **{name: [] for name in ("rows", "wrong", "skipped")},
         }
 
@@ -39,6 +43,19 @@ class Session:
     def partial(self) -> Path | None:
         """Where rows go until all are there: a run cut short must not replace a whole result."""
         return self.output and self.output.with_name(self.output.name + ".partial")
+
+    def resume(self) -> None:
+        """Takes over what was measured before on this machine and commit; what was wrong is tried again."""
+        for path in (self.output, self.partial):
+            if path is None or not path.is_file():
+                continue
+            try:
+                old = report.read(path)
+            except (OSError, ValueError):
+                continue
+            same = all(old["machine"].get(name) == self.result["machine"].get(name) for name in SAME)
+            if old["peer"] == self.peer and same and len(old["rows"]) >= len(self.result["rows"]):
+                self.result = {"skipped": [], **old, "wrong": []}
 
     def check_output(self) -> None:
         """Whether the result can be written is found out now, not after minutes of measuring."""
@@ -56,32 +73,52 @@ class Session:
     def run(self, runs: Sequence[Run]) -> None:
         from tqdm import tqdm
 
+        known = [row for part in ("rows", "wrong", "skipped") for row in self.result[part]]
+        left = [run for run in runs if not any(run.name.items() <= row.items() for row in known)]
+        if len(left) < len(runs):
+            print(f"{self.peer}: {len(runs) - len(left)} of {len(runs)} runs are there already", file=sys.stderr)
+        end = None if self.minutes is None else time.perf_counter() + 60 * self.minutes
+        with tqdm(left, file=sys.stderr, unit="run", disable=None) as bar:
+            for done, run in enumerate(bar):
+                bar.set_postfix_str(f"{self.peer}: {run}", refresh=False)
+                share = self.budget if end is None else max(end - time.perf_counter(), 0) / (len(left) - done)
+                self._one(run, min(self.budget, share))
+
+    def _one(self, run: Run, budget: float) -> None:
         peer = PEERS[self.peer]
-        with tqdm(runs, file=sys.stderr, unit="case", disable=None) as bar:
-            for run in bar:
-                bar.set_postfix_str(str(run), refresh=False)
-                name: dict[str, Any] = {"case": run.case.name, "mode": run.mode, "padding": run.padding}
-                name |= {"verb": run.verb, "threads": run.threads}
-                reason = peer.refuse(run)
-                if reason:
-                    self.result["skipped"].append({**name, "reason": reason})
-                    continue
-                try:
-                    found = measure.compare(*peer.prepare(run), self.budget, run.jumps)
-                except measure.WrongResultError as error:
-                    self.result["wrong"].append({**name, "reason": str(error)})
-                    continue
-                facts = {"group": run.case.group, "batch": run.case.image[0], "note": peer.note(run)}
-                self.result["rows"].append({**name, **facts, **found})
-                self.result["machine"]["load_after"] = machine.load()
-                if self.partial:
-                    report.write(self.result, self.partial)
+        reason = peer.refuse(run)
+        if reason:
+            self.result["skipped"].append({**run.name, "reason": reason})
+            return
+        try:
+            start = time.perf_counter()
+            calls = peer.prepare(run)
+            beside = {"limit": limit.stream(*limit.moved(run), run.threads)}
+            if calls.reused:
+                beside["reused"] = calls.reused
+            spent = time.perf_counter() - start  # making the arrays is paid from the budget too
+            found = measure.compare(calls.ours, calls.theirs, max(budget - spent, budget / 4), run.jumps, beside)
+        except GridSampleError as error:  # ours cannot do it: that is no comparison, but no wrong result either
+            self.result["skipped"].append({**run.name, "reason": f"gridsample: {error}"})
+        except measure.WrongResultError as error:
+            self.result["wrong"].append({**run.name, "reason": str(error)})
+        except Exception as error:  # a peer may raise anything, and must not take the other rows with it
+            lines = str(error).strip().splitlines() or [""]
+            self.result["wrong"].append({**run.name, "reason": f"raised {type(error).__name__}: {lines[0]}"})
+        else:
+            case = run.case
+            facts = {"group": case.group, "batch": case.image[0], "smooth": case.smooth, "note": peer.note(run)}
+            self.result["rows"].append({**run.name, **facts, **found})
+        self.result["machine"]["load_after"] = machine.load()
+        if self.partial:
+            report.write(self.result, self.partial)
 
     def finish(self, stopped: bool) -> None:
         if self.output is None or self.partial is None:
             return
         if stopped:
-            print(f"interrupted: what was measured is in {self.partial}", file=sys.stderr)
+            do = "--resume takes it from there"
+            print(f"interrupted: what was measured is in {self.partial}; {do}", file=sys.stderr)
             return
         report.write(self.result, self.output)
         self.partial.unlink(missing_ok=True)
