@@ -8,7 +8,7 @@ have little to stream is not woken: that alone takes longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from math import prod
@@ -23,29 +23,40 @@ BLOCK = 1 << 17  # bytes: two of them fit the second-level cache of any processo
 SHARE = 1 << 22  # bytes: streaming them takes about as long as waking a thread of Python's, some 0.2 ms
 
 
-def moved(run: Run) -> tuple[int, int]:
-    """Bytes that must be read and written: grid, the part of the image it covers, and the output, each once.
+def moved(run: Run) -> tuple[list[Array], int]:
+    """The bytes that must be read, as flat arrays, and the number to be written: grid, the part of the image that it
+    covers, and the output, each once.
 
-    Backward, the gradient of the output is read too, and the gradients of the image and of the grid are written.
+    Backward, the gradient of the output is read too, and the gradients of the image and of the grid are written. Image
+    and grid are the run's own memory, so that the limit finds as much of it in the caches as the calls do.
     """
-    _, grid = run.case.arrays(run.dtype)
-    number = np.dtype(run.dtype).itemsize
+    image, grid = run.arrays()
     flat = grid.reshape(-1, grid.shape[-1])
     # the box around the points, as a share of the image: -1 and 1 are its edges
     shares = [np.ptp(np.clip(flat[:, d], -1, 1)) / 2 for d in range(flat.shape[1])] if flat.size else [0.0]
-    image, output = prod(run.case.image) * number, prod(run.case.shape) * number
-    covered = int(image * float(np.prod(shares)))
+    covered = _bytes(image)[: int(image.nbytes * float(np.prod(shares)))]
+    output = prod(run.case.shape) * image.itemsize
     if run.verb == "affine":
-        return covered, output
+        return [covered], output
     if run.verb == "forward":
-        return covered + grid.nbytes, output
-    return covered + grid.nbytes + output, image + grid.nbytes
+        return [covered, _bytes(grid)], output
+    return [covered, _bytes(grid), np.ones(output, np.uint8)], image.nbytes + grid.nbytes
 
 
-def stream(read: int, written: int, threads: int) -> Callable[[], tuple[()]]:
-    """A call that reads and writes that many bytes, shared among at most ``threads``."""
-    threads = max(1, min(threads, (read + written) // SHARE))
-    shares = [(np.ones(read // threads, np.uint8), np.ones(written // threads, np.uint8)) for _ in range(threads)]
+def _bytes(array: Array) -> Array:
+    """Its memory, in the order in which it lies there."""
+    flat = array.ravel(order="K")
+    assert flat.size == 0 or np.shares_memory(flat, array)
+    return flat.view(np.uint8)
+
+
+def stream(read: Sequence[Array], written: int, threads: int) -> Callable[[], tuple[()]]:
+    """A call that reads flat arrays and writes as many bytes, shared among at most ``threads``."""
+    total = written + sum(source.size for source in read)
+    threads = max(1, min(threads, total // SHARE))
+    sources = zip(*(np.array_split(source, threads) for source in read), strict=True)
+    targets = np.array_split(np.ones(written, np.uint8), threads)
+    shares = list(zip(sources, targets, strict=True))
     if threads == 1:
         return lambda: _walk(*shares[0])
     pool = _pool(threads - 1)  # the caller is a thread too
@@ -60,11 +71,12 @@ def stream(read: int, written: int, threads: int) -> Callable[[], tuple[()]]:
     return call
 
 
-def _walk(source: Array, target: Array) -> tuple[()]:
+def _walk(sources: Sequence[Array], target: Array) -> tuple[()]:
     block = np.zeros(BLOCK, np.uint8)
-    for start in range(0, source.size, BLOCK):
-        part = source[start : start + BLOCK]
-        block[: part.size] = part
+    for source in sources:
+        for start in range(0, source.size, BLOCK):
+            part = source[start : start + BLOCK]
+            block[: part.size] = part
     for start in range(0, target.size, BLOCK):
         part = target[start : start + BLOCK]
         part[:] = block[: part.size]

@@ -17,6 +17,7 @@ import numpy as np
 
 FEWEST, MOST = 7, 5000  # rounds: a case has this many even if they take longer than its budget, and needs no more
 PATIENCE, LEAST = 3, 4  # but once this many budgets are gone, this many rounds will do
+ENDLESS = 15.0  # seconds: after that one round will do; a peer that slow needs no precision
 WARM = 0.1  # of the budget goes into calls that are not counted: caches, clock speed, thread pools
 
 # How far results may lie apart, of the range of the peer's. At 1920 px float32 places a point 1e-4 px precisely, so two
@@ -147,7 +148,8 @@ def interleaved(calls: Sequence[Call], budget: float, fewest: int = FEWEST, leas
     start = clock()
     for done in range(MOST):
         gone = clock() - start
-        if gone >= budget and done >= (least if gone > PATIENCE * budget else fewest):
+        enough = 1 if gone > ENDLESS else least if gone > PATIENCE * budget else fewest
+        if gone >= budget and done >= enough:
             break
         for which in rounds[done % len(rounds)]:
             before = clock()

@@ -39,6 +39,7 @@ def _bars(rows: Sequence[Row], over: bool, title: str, path: Path) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
+    from matplotlib.ticker import FuncFormatter
 
     cases = list(tables.grouped(rows, tables.case_text))
     threads = sorted({row["threads"] for row in rows})[:2]
@@ -65,6 +66,10 @@ def _bars(rows: Sequence[Row], over: bool, title: str, path: Path) -> None:
                 fontsize=6,
             )
     axes.set_xscale("log")
+    ticks = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(ticks)
+    axes.xaxis.set_minor_formatter(ticks)
+    axes.tick_params(axis="x", which="both", labelsize=7)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks(range(len(cases)), cases, fontsize=8)
     axes.invert_yaxis()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,9 +28,11 @@ class Run:
     dtype: str = "float32"
 
     def arrays(self) -> tuple[Array, Array]:
-        """Image and normalised grid; a channels-last image is a view (N, C, H, W) of memory (N, H, W, C)."""
-        image, grid = self.case.arrays(self.dtype)
-        return (channels_last(image) if self.case.channels_last else image), grid
+        """Image and normalised grid; a channels-last image is a view (N, C, H, W) of memory (N, H, W, C).
+
+        The same memory each time, until another run's are made: all calls of a run find it in the same caches.
+        """
+        return _arrays(self.case, self.dtype)
 
     def pixels(self) -> tuple[Array, Array]:
         """The image, and the grid as pixel positions, x first, in the grid's type."""
@@ -48,7 +51,7 @@ class Run:
         A position is computed from its coordinate in three steps, each rounded to a spacing that is at most that of
         numbers twice as large as the position or the axis; two ways of doing so differ by less than four such spacings.
         """
-        _, grid = self.case.arrays(self.dtype)
+        _, grid = self.arrays()
         sizes = np.array(self.case.image[:1:-1], np.float64)
         x = ((grid + 1.0) * sizes - 1.0) / 2.0
         close = 4 * np.finfo(grid.dtype).eps * np.maximum(np.abs(x), sizes)
@@ -88,6 +91,12 @@ class Run:
 
     def __str__(self) -> str:
         return run_text(self.name)
+
+
+@lru_cache(maxsize=1)
+def _arrays(case: Case, dtype: str) -> tuple[Array, Array]:
+    image, grid = case.arrays(dtype)
+    return (channels_last(image) if case.channels_last else image), grid
 
 
 def channels_last(image: Array) -> Array:
