@@ -180,6 +180,11 @@ def test_minutes_are_shared_among_the_runs_that_are_left(monkeypatch):
     one.run([Run(TINY, "bilinear", "zeros", "forward", 1)] * 4)
     assert given == pytest.approx([0.5, 2 / 3, 1, 1], abs=0.05)  # what a run leaves goes to the next, up to its budget
     given.clear()
+    one.minutes = 1e-9
+    one.run([Run(TINY, "bilinear", "zeros", "forward", 1)])
+    assert given == []
+    assert [row["reason"] for row in one.result["skipped"]] == [session.NO_TIME]
+    one.result["skipped"].clear()
     one.minutes = None
     one.run([Run(TINY, "bilinear", "zeros", "forward", 1)])
     assert given == [1.0]
@@ -201,6 +206,7 @@ def test_slow_calls_get_fewer_rounds():
         patch.setattr(measure, "ENDLESS", 3)
         assert len(measure.interleaved((call, call), budget=0.1)[0]) == 2
         assert len(measure.interleaved((call, call), budget=40)[0]) == 20
+        assert len(measure.interleaved((call, call), budget=0)[0]) == 1
 
 
 def test_resuming_measures_what_is_missing_and_only_on_the_same_commit(monkeypatch, tmp_path, capsys):

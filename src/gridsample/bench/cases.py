@@ -27,8 +27,8 @@ class Case:
     grid: GridMaker
     channels_last: bool = False
     modes: tuple[str, ...] = ("bilinear", "nearest", "bicubic")
-    paddings: tuple[str, ...] = ("zeros",)
-    dtypes: tuple[str, ...] = ("float32",)  # of the image; others than float32 are run with the first padding only
+    paddings: tuple[str, ...] = ("zeros",)  # all but the first are run bilinear, forward and in float32 only
+    dtypes: tuple[str, ...] = ("float32",)  # of the image
 
     def arrays(self, dtype: str = "float32") -> tuple[Array, Array]:
         """Image and grid, contiguous. The grid is float32, but float64 for a float64 image."""

@@ -142,13 +142,13 @@ def orders(count: int) -> list[list[int]]:
 
 
 def interleaved(calls: Sequence[Call], budget: float, fewest: int = FEWEST, least: int = LEAST) -> list[Times]:
-    """Seconds of each call, round by round; who goes first alternates."""
+    """Seconds of each call, round by round; who goes first alternates. Without a budget there is one round."""
     times: list[Times] = [[] for _ in calls]
     rounds, clock = orders(len(calls)), time.perf_counter
     start = clock()
     for done in range(MOST):
         gone = clock() - start
-        enough = 1 if gone > ENDLESS else least if gone > PATIENCE * budget else fewest
+        enough = 1 if budget <= 0 or gone > ENDLESS else least if gone > PATIENCE * budget else fewest
         if gone >= budget and done >= enough:
             break
         for which in rounds[done % len(rounds)]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from gridsample.bench.runs import Run
 from gridsample.errors import GridSampleError, OptionError
 
 SAME = ("cpu", "cores", "target", "commit", "versions", "environment")  # of the machine, for rows to stand together
+
+OVERRUN = 0.5  # of the minutes: runs that begin within it have one round each, later ones are left out
+NO_TIME = "no time was left: give more --minutes, or --resume"
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Session:
         return self.output and self.output.with_name(self.output.name + ".partial")
 
     def resume(self) -> None:
-        """Takes over what was measured before on this machine and commit; what was wrong is tried again."""
+        """Takes over what was measured before on this machine and commit; the wrong and the late are tried again."""
         for path in (self.output, self.partial):
             if path is None or not path.is_file():
                 continue
@@ -55,7 +59,8 @@ class Session:
                 continue
             same = all(old["machine"].get(name) == self.result["machine"].get(name) for name in SAME)
             if old["peer"] == self.peer and same and len(old["rows"]) >= len(self.result["rows"]):
-                self.result = {"skipped": [], **old, "wrong": []}
+                skipped = [row for row in old.get("skipped", []) if row["reason"] != NO_TIME]
+                self.result = {**old, "skipped": skipped, "wrong": []}
 
     def check_output(self) -> None:
         """Whether the result can be written is found out now, not after minutes of measuring."""
@@ -77,12 +82,15 @@ class Session:
         left = [run for run in runs if not any(run.name.items() <= row.items() for row in known)]
         if len(left) < len(runs):
             print(f"{self.peer}: {len(runs) - len(left)} of {len(runs)} runs are there already", file=sys.stderr)
-        end = None if self.minutes is None else time.perf_counter() + 60 * self.minutes
+        start = time.perf_counter()
         with tqdm(left, file=sys.stderr, unit="run", disable=None) as bar:
             for done, run in enumerate(bar):
                 bar.set_postfix_str(f"{self.peer}: {run}", refresh=False)
-                share = self.budget if end is None else max(end - time.perf_counter(), 0) / (len(left) - done)
-                self._one(run, min(self.budget, share))
+                rest = inf if self.minutes is None else start + 60 * self.minutes - time.perf_counter()
+                if self.minutes is not None and rest < -OVERRUN * 60 * self.minutes:
+                    self.result["skipped"].append({**run.name, "reason": NO_TIME})
+                    continue
+                self._one(run, min(self.budget, max(rest, 0.0) / (len(left) - done)))
 
     def _one(self, run: Run, budget: float) -> None:
         peer = PEERS[self.peer]
