@@ -2,6 +2,7 @@
 # What people and CI run; `make` lists it. Everything lands in .venv-demo, .venv-test and build/: `make clean` undoes it.
 #   PYTHON  the Python to use, 3.10 or newer:                  make test PYTHON=python3.12
 #   TORCH   what pip installs for the torch tests:             make test TORCH=torch
+#   MINUTES the longest the benchmark against torch takes:     make bench MINUTES=5
 #   TESTS   what pytest is given (default: every test):        make test TESTS='tests/spec -k bound'
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
@@ -33,9 +34,15 @@ demo: $(DEMO)/installed ## warp a photograph, draw a contact sheet, time it agai
 	$(DEMO)/bin/python examples/demo.py
 
 .PHONY: bench
-bench: $(TEST)/installed ## time against peers, interleaved; results go to bench/results
-	@$(say) "bench: gridsample bench"
-	$(TEST)/bin/gridsample bench
+bench: $(TEST)/peers ## time against every peer, interleaved, into bench/results, and write the page; resumes (MINUTES=12)
+	@$(say) "bench: gridsample bench, at most $(MINUTES) minutes for torch and $(OTHERS) for each other peer"
+	$(BENCH) --peer torch --verb forward,backward,affine --dtypes float32,float64 --minutes $(MINUTES)
+	-$(BENCH) --peer others --verb forward,backward,affine --dtypes float32,uint8 --minutes $(OTHERS)
+	$(TEST)/bin/gridsample bench --page
+
+BENCH = $(TEST)/bin/gridsample bench --threads 1,2 --resume -o bench/results
+MINUTES ?= 12
+OTHERS ?= 3
 
 # ----------------------------------------------------------------------------------------------------- for developers
 
@@ -130,4 +137,10 @@ $(TEST)/base:
 $(TEST)/installed: $(TEST)/base $(SOURCES)
 	@$(say) "$(TEST): build and install gridsample[torch,test,dev]; the engine takes a few minutes to compile"
 	$(TEST)/bin/python -m pip install --quiet '.[torch,test,dev]'
+	touch $@
+
+# The package is there already: pip only adds what its extra names.
+$(TEST)/peers: $(TEST)/installed
+	@$(say) "$(TEST): install the peers of the benchmark"
+	$(TEST)/bin/python -m pip install --quiet 'gridsample[bench]'
 	touch $@

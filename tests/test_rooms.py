@@ -42,7 +42,15 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.derivatives": {"torch"},
     "frameworks.torch.quick": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
-    "bench": {"jsonschema", "scipy", "torch", "tqdm"},
+    "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
+    "bench.peers.interpol": {"interpol"},
+    "bench.peers.jax": {"jax"},
+    "bench.peers.onnxruntime": {"onnx", "onnxruntime"},
+    "bench.peers.opencv": {"cv2"},
+    "bench.peers.openvino": {"openvino"},
+    "bench.peers.resampler": {"resampler"},
+    "bench.peers.scipy": {"scipy"},
+    "bench.peers.skimage": {"skimage"},
 }
 
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SciPy's map_coordinates, once per image and channel: it has neither batches nor threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gridsample.bench import ours
+from gridsample.bench.ours import Calls
+from gridsample.bench.peers.base import Can, Peer
+from gridsample.bench.runs import Run
+
+ORDERS = {"nearest": 0, "bilinear": 1}  # 2 and more are B-splines
+MODES = {"zeros": "grid-constant", "border": "nearest", "reflection": "reflect"}
+
+
+def _prepare(run: Run) -> Calls:
+    from scipy import ndimage
+
+    image, pixels = run.pixels()
+    points = np.ascontiguousarray(np.moveaxis(pixels[..., ::-1], -1, 1))
+    how: dict[str, Any] = {"order": ORDERS[run.mode], "mode": MODES[run.padding], "prefilter": False}
+
+    def theirs() -> tuple[Any, ...]:
+        out = np.empty(run.case.shape, run.dtype)
+        for n in range(out.shape[0]):
+            for c in range(out.shape[1]):
+                ndimage.map_coordinates(image[n, c], points[n], out[n, c], **how)
+        return (out,)
+
+    return ours.by_pixels(run, image, pixels, theirs)
+
+
+PEER = Peer(
+    name="scipy",
+    call="ndimage.map_coordinates, once per image and channel",
+    packages={"scipy": "scipy"},
+    can=Can(axes=(1, 2, 3), dtypes=("float32", "float64"), threads=(1,)),
+    prepare=_prepare,
+)
