@@ -41,8 +41,13 @@ template <class T, int D, int K> struct Block {
   alignas(64) T weight[D][K][capacity];
   alignas(64) T derivative[D][K][capacity];
   alignas(64) int32_t offset[capacity + ahead];  // of the first tap from `origin`, if interior
-  alignas(64) int64_t tap_offset[D][K][capacity];  // of each folded tap along its axis, if edge
-  alignas(64) MaskLane<T> hole[D][K][capacity];         // -1 where that tap reads no pixel
+  // of each folded tap along its axis, if edge: `near` if every offset in the image fits 32 bits. A hole's is any pixel's.
+  // With one tap per axis there is but one tap: all of it, offset, hole and sign, stands under the first axis.
+  union {
+    alignas(64) int32_t near[D][K][capacity];
+    alignas(64) int64_t far[D][K][capacity];
+  } tap_offset;
+  alignas(64) MaskLane<T> hole[D][K][capacity];  // -1 where that tap reads no pixel
   Dead dead[capacity];
   int64_t origin;  // what offsets count from, in bytes: so they fit 32 bits in images of any size
   Run runs[vectors];

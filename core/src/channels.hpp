@@ -22,6 +22,7 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
   // Axes d .. D-1 reduced, for the channels at `base`; `hole` is set once an axis has missed the image.
   template <int d, bool WHOLE>
   GS_INLINE Vec<T> value(const char* base, bool hole, int count) const {
+    if constexpr (K == 1) return only_tap<WHOLE>(base, count);
     Vec<T> sum{};
     for (int k = 0; k < K; ++k) {
       bool missed = hole;
@@ -30,16 +31,24 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
         at += k * job.image_stride[d];
       } else {
         missed |= block.hole[d][k][p] != 0;
-        at += block.tap_offset[d][k][p];
+        at += job.short_offsets ? block.tap_offset.near[d][k][p] : block.tap_offset.far[d][k][p];
       }
       Vec<T> tap;
       if constexpr (d == D - 1) tap = missed ? splat<T>(block.fill) : load_channels<T, WHOLE>(at, count);
       else tap = value<d + 1, WHOLE>(at, missed, count);
-      if constexpr (K == 1 && INTERIOR) return tap;
       const Vec<T> weight = splat<T>(block.weight[d][k][p]);
       sum = k == 0 ? tap * weight : mul_add<T>(tap, weight, sum);
     }
     return sum;
+  }
+
+  template <bool WHOLE> GS_INLINE Vec<T> only_tap(const char* base, int count) const {
+    if constexpr (INTERIOR) return load_channels<T, WHOLE>(base, count);
+    if (block.hole[0][0][p]) return splat<T>(block.fill);
+    const auto& offset = block.tap_offset;
+    base += job.short_offsets ? offset.near[0][0][p] : offset.far[0][0][p];
+    const Vec<T> tap = load_channels<T, WHOLE>(base, count);
+    return job.buries ? tap * splat<T>(block.weight[0][0][p]) : tap;
   }
 
   GS_INLINE void all(const char* base, char* out, int64_t channels) const {

@@ -128,6 +128,9 @@ void cut_tiles(Job& job, int taps) {
   for (int i = 0; i < job.outer_rank; ++i) job.tiles *= job.outer_shape[i];
 }
 
+// An axis of at most this many pixels makes an image small: found by measuring digits of 28 pixels.
+constexpr std::int64_t small_axis = 40;
+
 struct Arrays {
   const View *image, *coords, *values, *grad_coords, *target;
   bool jacobian;
@@ -181,6 +184,11 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   }
   job.short_offsets = extent < (std::int64_t(1) << 31);
   job.unit_column = job.image_stride[axes - 1] == (image.scalar == Scalar::f32 ? 4 : 8);
+
+  const Axis& fastest = problem.axis[axes - 1];
+  const bool stays = fastest.fold_coordinate || fastest.rule.family != table::Family::periodic;
+  job.windowed = job.short_offsets && job.unit_column && stays && job.size[axes - 1] >= 2;
+  for (int d = 0; d < axes; ++d) job.small = job.small || job.size[d] <= small_axis;
 
   job.outer_rank = std::max(points - 2, 0);
   for (int i = 0; i < job.outer_rank; ++i) job.outer_shape[i] = coords.shape[1 + i];

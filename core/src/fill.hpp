@@ -81,24 +81,31 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   Vec<T> low[D], high[D];      // of a pixel whose taps all are pixels of the band
   Vec<T> before[D], behind[D];  // the next pixels none of whose taps is one of the image
   Unsigned stride[D];
+  Index<T> last[D], holes[D];  // the last pixel, and whether there are holes beyond it
   int component[D];
-  bool inside_quickly, outside_quickly;
+  bool inside_quickly, outside_quickly, rim_everywhere;
 
   Filler(const Job& job, Block<T, D, K>& block, Band band)
       : job(job), block(block), band(band), weights(job.problem.kernel) {
     // what is folded has left the image all the same, and is not sampled if there is an outside value
     inside_quickly = F == Fold::none || !job.problem.has_outside;
     outside_quickly = F == Fold::none && !job.problem.has_outside;
-    const T infinity = T(__builtin_inf());
+    rim_everywhere = K <= 2 && job.small && band.all(job) && !job.buries;
+    const T never = T(__builtin_nan(""));
     for (int d = 0; d < D; ++d) {
       ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
       const int64_t n = job.size[d], back = K == 1 ? 0 : -ruler[d].first_tap;  // taps before the pixel
       low[d] = splat<T>(not_below<T>((d == 0 ? band.low : 0) + back));
       high[d] = splat<T>(not_above<T>((d == 0 ? band.high : n) - K + back));
       const bool hole = job.problem.axis[d].rule.family == table::Family::hole;
-      before[d] = splat<T>(hole ? T(back - K) : -infinity);
-      behind[d] = splat<T>(hole ? not_below<T>(n + back) : infinity);
+      before[d] = splat<T>(hole ? T(back - K) : never);
+      behind[d] = splat<T>(hole ? not_below<T>(n + back) : never);
       stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
+      last[d] = Index<T>{} + int32_t(n - 1);
+      // a position already folded needs no tap beyond the rim
+      const bool clamps = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
+      holes[d] = Index<T>{} - int32_t(!clamps);
+      rim_everywhere &= clamps || hole || job.problem.axis[d].fold_coordinate;
       component[d] = job.problem.axis[d].component;
     }
   }
@@ -124,7 +131,10 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     if (!all(inside)) {
       Mask<T> outside{};
       for (int d = 0; d < D; ++d) outside |= (pixel[d] <= before[d]) | (pixel[d] >= behind[d]);
-      return outside_quickly && all(outside) ? Where::outside : Where::edge;
+      if (!outside_quickly || !all(outside)) return Where::edge;
+      if constexpr (GRADIENT)
+        for (int d = 0; d < D; ++d) store(block.slope[d] + p, Vec<T>{});
+      return Where::outside;
     }
     Unsigned offset{};
 #pragma GCC unroll 3
@@ -139,19 +149,65 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return Where::interior;
   }
 
+  GS_INLINE Index<T> place_axis(const Points<T, D>& points, int d, int p) const {
+    const Placed<T> placed = place<T, F, K == 1>(ruler[d], along(points, d), block, p);
+    if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
+    if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
+    else if (job.buries) store(block.weight[d][0] + p, splat<T>(1));  // a sign, when it is folded
+    return placed.first;
+  }
+
   __attribute__((noinline)) Where fill_carefully(const char* from, int count, int p) const {
     const Points<T, D> points = load_points<T, D>(from, count);
-    for (int d = 0; d < D; ++d) {
-      const Placed<T> placed = place<T, F, K == 1>(ruler[d], along(points, d), block, p);
-      store(block.index[d] + p, placed.first);
-      if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
-      if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
-      else store(block.weight[d][0] + p, splat<T>(1));
-    }
+    for (int d = 0; d < D; ++d) store(block.index[d] + p, place_axis(points, d, p));
     return Folder<T, D, K>{job, block, band}.classify_vector(p, !band.all(job));
   }
 
+  // A tap as Folder::fold_axis has it, for boundaries that clamp or have holes.
+  struct Tap { Index<T> offset, hole; };
+  GS_INLINE Tap fold_quickly(Index<T> j, int d) const {
+    const Index<T> hole = ((j < 0) | (j > last[d])) & holes[d];
+    j = j < 0 ? Index<T>{} : j;
+    j = j > last[d] ? last[d] : j;
+    return {(Index<T>)((Unsigned)j * stride[d]), hole};
+  }
+  GS_INLINE void store_tap(int d, int k, int p, Tap tap) const {
+    store(block.hole[d][k] + p, __builtin_convertvector(tap.hole, Mask<T>));
+    store(block.tap_offset.near[d][k] + p, tap.offset);
+  }
+
+  // Fills points of an image whose boundaries all clamp or have holes as ones at the rim.
+  GS_INLINE void fill_rim(const Points<T, D>& points, int p) const {
+    Tap joined{};
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      const Index<T> first = place_axis(points, d, p);
+      if constexpr (K == 1) {
+        const Tap tap = fold_quickly(first, d);
+        joined = {joined.offset + tap.offset, joined.hole | tap.hole};
+      } else {
+#pragma GCC unroll 4
+        for (int k = 0; k < K; ++k) store_tap(d, k, p, fold_quickly(first + k, d));
+      }
+    }
+    if constexpr (K == 1) store_tap(0, 0, p, joined);
+  }
+
+  // Treats every point as one at the rim: in a small image telling them apart costs more than it saves.
+  void fill_as_edge() const {
+    const int rows = block.rows, cols = block.cols, pitch = block.pitch;
+    const int64_t row_stride = job.coords.row;
+    const char* from = job.coords.data + block.outer_coords;
+    for (int row = 0; row < rows; ++row, from += row_stride) {
+      for (int col = 0, p = row * pitch; col < cols; col += lanes<T>, p += lanes<T>) {
+        fill_rim(load_points<T, D>(from + col * int64_t(D * sizeof(T)), cols - col), p);
+      }
+      block.note(row, 0, pitch / lanes<T>, Where::edge);
+    }
+  }
+
   void fill() const {
+    if (rim_everywhere) return fill_as_edge();
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     const int whole = inside_quickly ? cols / lanes<T> * lanes<T> : 0;
     const int64_t row_stride = job.coords.row, point_bytes = D * sizeof(T);

@@ -59,12 +59,13 @@ template <class T, int D, int K> struct Folder {
         }
       }
       hole |= (j < low) | (j >= high);
-      j = hole ? Index<T>{} : j;
       store(block.hole[d][k] + p, __builtin_convertvector(hole, Mask<T>));
+      j = j < 0 ? Index<T>{} : j;
+      j = j >= n ? Index<T>{} + (n - 1) : j;
       if (job.short_offsets) {
-        store_offset(block.tap_offset[d][k] + p, widen<T>(j * int32_t(job.image_stride[d])));
+        store(block.tap_offset.near[d][k] + p, j * int32_t(job.image_stride[d]));
       } else {
-        for (int l = 0; l < lanes<T>; ++l) block.tap_offset[d][k][p + l] = int64_t(j[l]) * job.image_stride[d];
+        for (int l = 0; l < lanes<T>; ++l) block.tap_offset.far[d][k][p + l] = int64_t(j[l]) * job.image_stride[d];
       }
     }
   }
@@ -136,9 +137,28 @@ template <class T, int D, int K> struct Folder {
       elsewhere = inside(p, false) & ((i <= int32_t(band.low) - K) | (i >= int32_t(band.high)));
     }
     if (!any(~(beyond | elsewhere))) return Where::outside;
-    for (int d = 0; d < D; ++d) fold_axis(d, p);
-    if (job.buries) bury(p);
+    fold(p);
     return Where::edge;
+  }
+
+  GS_INLINE void fold(int p) {
+    for (int d = 0; d < D; ++d) fold_axis(d, p);
+    if constexpr (K == 1) join_axes(p);
+    else if (job.buries) bury(p);
+  }
+
+  // The only tap of a point, under the first axis.
+  GS_INLINE void join_axes(int p) {
+    for (int d = 1; d < D; ++d) {
+      add_to(block.hole[0][0] + p, block.hole[d][0] + p, [](auto a, auto b) { return a | b; });
+      add_to(block.weight[0][0] + p, block.weight[d][0] + p, [](auto a, auto b) { return a * b; });
+      const auto sum = [](auto a, auto b) { return a + b; };
+      if (job.short_offsets) add_to(block.tap_offset.near[0][0] + p, block.tap_offset.near[d][0] + p, sum);
+      else add_to(block.tap_offset.far[0][0] + p, block.tap_offset.far[d][0] + p, sum);
+    }
+  }
+  template <class I, class Join> static GS_INLINE void add_to(I* to, const I* from, Join join) {
+    for (int l = 0; l < lanes<T>; ++l) to[l] = join(to[l], from[l]);
   }
 
   Where classify_vector(int p, bool banded) {

@@ -33,6 +33,8 @@ struct Job {
   char* target;  // added to by push and the image gradient; its strides are the image's
   bool buries;         // points none of whose taps is a pixel must be answered apart
   bool short_offsets;  // every offset inside one channel fits 32 bits
+  bool windowed;       // both taps along the fastest axis are among two adjacent pixels, at the rim as well (two-tap kernels)
+  bool small;          // so small an image that most vectors of points would reach its rim
 
   PointArray coords, values, grad_coords;
   bool coords_f64, unit_column, channels_last;

@@ -121,12 +121,18 @@ template <class C> struct Placed {
 // First tap, fraction and slope of one vector of coordinates; notes dead points from `p` on.
 template <class C, Fold F, bool ONE_TAP, class B>
 GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
-  const Vec<C> huge = splat<C>(C(1e18)), far = splat<C>(C(far_away)), zero{};
-  const Mask<C> nan = g != g;
-  const Vec<C> tame = nan ? splat<C>(C(-1)) : smaller<C>(larger<C>(g, -huge), huge);  // infinity times 0 is NaN
-  Vec<C> x = (tame + ruler.offset) * ruler.scale + ruler.shift;  // three roundings, torch's own: nearest ties agree
-  x = smaller<C>(larger<C>(x, -far), far);
-  if (ruler.careful && (ruler.has_outside || any(Mask<C>(nan | (absolute<C>(g) >= huge)))))
+  const Vec<C> far = splat<C>(C(far_away)), zero{};
+  Mask<C> nan{};
+  Vec<C> x = (g + ruler.offset) * ruler.scale + ruler.shift;  // three roundings, torch's own: nearest ties agree
+  const bool calm = all(Mask<C>(absolute<C>(x) < far));
+  if (__builtin_expect(!calm, 0)) {
+    const Vec<C> huge = splat<C>(C(1e18));  // infinity times 0 is NaN
+    nan = g != g;
+    const Vec<C> tame = nan ? splat<C>(C(-1)) : smaller<C>(larger<C>(g, -huge), huge);
+    x = (tame + ruler.offset) * ruler.scale + ruler.shift;
+    x = smaller<C>(larger<C>(x, -far), far);
+  }
+  if (ruler.careful && (ruler.has_outside || !calm))
     note_dead<C>(ruler.nan, ruler.has_outside, ruler.n, g, x, block, p);
   Placed<C> placed;
   fold_position<C, F>(ruler.n, x, placed.slope);

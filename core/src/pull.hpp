@@ -67,7 +67,6 @@ template <class T, int D, int K, bool UNIT>
 void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, int64_t to) {
   const char* image = job.image + block.batch * job.image_batch;
   const Interior<T, D, K, UNIT> interior(job, block);
-  const Edge<T, D, K> edge(block);
   for (int64_t c = from; c < to; ++c) {
     char* out = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
@@ -80,8 +79,10 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
           return value_from<0, T, D, K>(interior, block, p, interior.start(base));
         });
       } else if (run.where == Where::edge) {
-        pull_run<T>(job.values, block, run, start,
-                    [&](int p) { return value_from<0, T, D, K>(edge, block, p, edge.start(base)); });
+        with_edge(job, block, [&](const auto& edge) {
+          pull_run<T>(job.values, block, run, start,
+                      [&](int p) { return value_from<0, T, D, K>(edge, block, p, edge.start(base)); });
+        });
       } else {
         pull_run<T>(job.values, block, run, start, [&](int) { return splat<T>(block.fill); });
       }
@@ -92,13 +93,15 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
 // Derivatives along every axis, in pixels. Nothing changes where every tap is a hole.
 template <class T, int D, int K, bool UNIT>
 GS_INLINE Jet<T, D> jet_at(const Job& job, const Block<T, D, K>& block, const char* base, int p, Where where) {
+  if constexpr (K == 1) return Jet<T, D>{};
   if (where == Where::interior) {
     const Interior<T, D, K, UNIT> source(job, block);
     return jet_from<0, T, D, K>(source, block, p, source.start(base));
   }
   if (where == Where::outside) return Jet<T, D>{};
-  const Edge<T, D, K> source(block);
-  return jet_from<0, T, D, K>(source, block, p, source.start(base));
+  Jet<T, D> jet;
+  with_edge(job, block, [&](const auto& edge) { jet = jet_from<0, T, D, K>(edge, block, p, edge.start(base)); });
+  return jet;
 }
 
 template <class T, int D, int K, bool UNIT>

@@ -27,19 +27,21 @@ template <int d, class T, int D, int K> GS_INLINE void tap_steps(const Job& job,
   }
 }
 
+// One lane's part of each tap. With one tap per axis all of it stands under the first.
 template <int d, class T, int D, int K>
-GS_INLINE void add_edge_lane(const Block<T, D, K>& block, int p, int lane, char* at, const T*& part) {
+GS_INLINE void add_edge_lane(const Job& job, const Block<T, D, K>& block, int p, int lane, char* at, const T*& part) {
   for (int k = 0; k < K; ++k) {
-    char* next = at + block.tap_offset[d][k][p + lane];
+    const auto& offset = block.tap_offset;
+    char* next = at + (job.short_offsets ? offset.near[d][k][p + lane] : offset.far[d][k][p + lane]);
     if (block.hole[d][k][p + lane]) {
       int skipped = 1;
       for (int e = d + 1; e < D; ++e) skipped *= K;
       part += skipped * lanes<T>;
-    } else if constexpr (d == D - 1) {
+    } else if constexpr (d == D - 1 || K == 1) {
       poke<T>(next, peek<T>(next) + part[lane]);
       part += lanes<T>;
     } else {
-      add_edge_lane<d + 1, T, D, K>(block, p, lane, next, part);
+      add_edge_lane<d + 1, T, D, K>(job, block, p, lane, next, part);
     }
   }
 }
@@ -53,9 +55,9 @@ GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, 
   if (where == Where::outside) return;
   if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
   Vec<T> parts[taps];
-  Vec<T>* out = parts;
-  if (K == 1 && where == Where::interior) parts[0] = value;  // one tap has a weight at the rim only: a sign
-  else spread<0, T, D, K>(block, p, value, out);
+  [[maybe_unused]] Vec<T>* out = parts;
+  if constexpr (K > 1) spread<0, T, D, K>(block, p, value, out);
+  else parts[0] = where == Where::edge && job.buries ? value * load<Vec<T>>(block.weight[0][0] + p) : value;
   alignas(64) T part[taps * lanes<T>];
   __builtin_memcpy(part, parts, sizeof part);
   if (where == Where::interior) {
@@ -68,7 +70,7 @@ GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, 
   } else {
     for (int l = 0; l < count; ++l) {
       const T* next = part;
-      if (!block.any_dead || block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(block, p, l, base, next);
+      if (!block.any_dead || block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(job, block, p, l, base, next);
     }
   }
 }

@@ -10,8 +10,6 @@ namespace gridsample::GS_TARGET {
 // Taps of interior points. UNIT: the fastest axis is contiguous, and K adjacent taps are read at once.
 template <class T, int D, int K, bool UNIT> class Interior {
  public:
-  static constexpr bool plain = true;  // a single tap's weight is 1: at an edge it may carry a sign
-
   Interior(const Job& job, const Block<T, D, K>& block) : block_(block), origin_(block.origin) {
     for (int d = 0; d < D; ++d) stride_[d] = job.image_stride[d];
     for (int d = 0; d + 1 < D; ++d) last_row_ += (K - 1) * stride_[d];
@@ -22,12 +20,12 @@ template <class T, int D, int K, bool UNIT> class Interior {
   template <int d> GS_INLINE Cursor step(Cursor c, int, int k) const { return {c.base + k * stride_[d]}; }
   GS_INLINE void taps(Cursor c, int p, Vec<T>* out) const {
     const int32_t* offset = block_.offset + p;
-    if constexpr (K == 1) out[0] = gather<T>(c.base, offset);
-    else if constexpr (UNIT && K == 2) gather_pair<T>(c.base, offset, out);
+    if constexpr (UNIT && K == 2) gather_pair<T>(c.base, offset, out);
     else if constexpr (UNIT && K == 4) gather_four<T>(c.base, offset, out);
     else
       for (int k = 0; k < K; ++k) out[k] = gather<T>(c.base + k * stride_[D - 1], offset);
   }
+  GS_INLINE Vec<T> only_tap(Cursor c, int p) const { return gather<T>(c.base, block_.offset + p); }
   // Asks for the first and the last row of taps of a point some vectors further on. (If it is none, any address will do.)
   GS_INLINE void ask_ahead(const char* base, int p) const {
     const char* at = base + origin_ + block_.offset[p + Block<T, D, K>::ahead];
@@ -40,32 +38,80 @@ template <class T, int D, int K, bool UNIT> class Interior {
   int64_t origin_, stride_[D], last_row_ = 0;  // copies: what is stored could be the job, for all the compiler knows
 };
 
+// How taps of edge points are read. In a window: the two taps along the fastest axis are among two adjacent pixels, read
+// at once as an interior point's are.
+enum class Reading { window, near, far };
+
 // Taps of edge points: folded offsets add up axis by axis, and a hole on any axis reads the fill.
-template <class T, int D, int K> class Edge {
+template <class T, int D, int K, Reading READING> class Edge {
  public:
-  static constexpr bool plain = false;
+  Edge(const Job& job, const Block<T, D, K>& block)
+      : block_(block), fill_(splat<T>(block.fill)), signs_(job.buries),
+        last_pair_(Index<T>{} + int32_t((job.size[D - 1] - 2) * sizeof(T))) {}
 
-  explicit Edge(const Block<T, D, K>& block) : block_(block), fill_(splat<T>(block.fill)) {}
-
-  struct Cursor { const char* base; Offset<T> offset; Mask<T> hole; };
-  GS_INLINE Cursor start(const char* base) const { return {base, Offset<T>{}, Mask<T>{}}; }
+  using Offsets = typename If<READING == Reading::far, Offset<T>, Index<T>>::type;
+  struct Cursor { const char* base; Offsets offset; Mask<T> hole; };
+  GS_INLINE Cursor start(const char* base) const { return {base, Offsets{}, Mask<T>{}}; }
   template <int d> GS_INLINE Cursor step(const Cursor& c, int p, int k) const {
-    return {c.base, c.offset + load_offset<T>(block_.tap_offset[d][k] + p),
-            c.hole | load<Mask<T>>(block_.hole[d][k] + p)};
+    return {c.base, c.offset + along<d>(p, k), c.hole | load<Mask<T>>(block_.hole[d][k] + p)};
   }
   GS_INLINE void taps(const Cursor& c, int p, Vec<T>* out) const {
-    for (int k = 0; k < K; ++k) {
-      const Cursor tap = step<D - 1>(c, p, k);
-      alignas(64) int64_t at[lanes<T>];
-      store_offset(at, tap.offset);
-      out[k] = tap.hole ? fill_ : gather<T>(tap.base, at);
+    if constexpr (READING == Reading::window) {
+      const Index<T> first = along<D - 1>(p, 0), second = along<D - 1>(p, 1);
+      const Index<T> window = first > last_pair_ ? last_pair_ : first;
+      alignas(64) int32_t at[lanes<T>];
+      store(at, c.offset + window);
+      Vec<T> pair[2];
+      gather_pair<T>(c.base, at, pair);
+      out[0] = as_mask(first == window) ? pair[0] : pair[1];
+      out[1] = as_mask(second == window) ? pair[0] : pair[1];
+      for (int k = 0; k < 2; ++k) out[k] = (c.hole | load<Mask<T>>(block_.hole[D - 1][k] + p)) ? fill_ : out[k];
+    } else {
+      for (int k = 0; k < K; ++k) {
+        const Cursor tap = step<D - 1>(c, p, k);
+        out[k] = tap.hole ? fill_ : gather_at(tap.base, tap.offset);
+      }
     }
   }
 
+  GS_INLINE Vec<T> only_tap(const Cursor& c, int p) const {
+    const Cursor tap = step<0>(c, p, 0);
+    Vec<T> value = gather_at(tap.base, tap.offset);
+    if (signs_) value *= load<Vec<T>>(block_.weight[0][0] + p);
+    return tap.hole ? fill_ : value;
+  }
+
  private:
+  template <int d> GS_INLINE Offsets along(int p, int k) const {
+    if constexpr (READING == Reading::far) return load_offset<T>(block_.tap_offset.far[d][k] + p);
+    else return load<Index<T>>(block_.tap_offset.near[d][k] + p);
+  }
+  static GS_INLINE Mask<T> as_mask(Index<T> m) { return __builtin_convertvector(m, Mask<T>); }
+  static GS_INLINE Vec<T> gather_at(const char* base, const Offset<T>& offset) {
+    alignas(64) int64_t at[lanes<T>];
+    store_offset(at, offset);
+    return gather<T>(base, at);
+  }
+  static GS_INLINE Vec<T> gather_at(const char* base, const Index<T>& offset) {
+    alignas(64) int32_t at[lanes<T>];
+    store(at, offset);
+    return gather<T>(base, at);
+  }
+
   const Block<T, D, K>& block_;
-  Vec<T> fill_;
+  const Vec<T> fill_;
+  const bool signs_;  // a boundary may turn a tap's sign, which a single tap's weight keeps
+  const Index<T> last_pair_;
 };
+
+// Calls visit(edge) with the Edge this job's blocks are read through.
+template <class T, int D, int K, class Visit>
+GS_INLINE void with_edge(const Job& job, const Block<T, D, K>& block, Visit visit) {
+  if constexpr (K == 2)
+    if (job.windowed) return visit(Edge<T, D, K, Reading::window>(job, block));
+  if (job.short_offsets) return visit(Edge<T, D, K, Reading::near>(job, block));
+  visit(Edge<T, D, K, Reading::far>(job, block));
+}
 
 template <class T, int D, int K> GS_INLINE Vec<T> weight_at(const Block<T, D, K>& b, int d, int k, int p) {
   return load<Vec<T>>(b.weight[d][k] + p);
@@ -74,17 +120,16 @@ template <class T, int D, int K> GS_INLINE Vec<T> weight_at(const Block<T, D, K>
 // The value: axes d .. D-1 reduced.
 template <int d, class T, int D, int K, class Source>
 GS_INLINE Vec<T> value_from(const Source& source, const Block<T, D, K>& block, int p, typename Source::Cursor cursor) {
-  if constexpr (d == D - 1) {
+  if constexpr (K == 1) {
+    return source.only_tap(cursor, p);
+  } else if constexpr (d == D - 1) {
     Vec<T> tap[K];
     source.taps(cursor, p, tap);
-    if constexpr (K == 1 && Source::plain) return tap[0];
     Vec<T> sum = tap[0] * weight_at(block, d, 0, p);
     for (int k = 1; k < K; ++k) sum = mul_add<T>(tap[k], weight_at(block, d, k, p), sum);
     return sum;
   } else {
     Vec<T> sum{};
-    if constexpr (K == 1 && Source::plain)
-      return value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, 0));
     for (int k = 0; k < K; ++k) {
       const Vec<T> row = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
       sum = k == 0 ? row * weight_at(block, d, 0, p) : mul_add<T>(row, weight_at(block, d, k, p), sum);

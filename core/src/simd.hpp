@@ -20,6 +20,9 @@ using std::int64_t;
 
 template <class T> inline constexpr int lanes = GS_BYTES / int(sizeof(T));
 
+template <bool, class Yes, class No> struct If { using type = Yes; };
+template <class Yes, class No> struct If<false, Yes, No> { using type = No; };
+
 template <int bytes> struct IntegerOf { using type = int64_t; };
 template <> struct IntegerOf<4> { using type = int32_t; };
 template <class T> using MaskLane = typename IntegerOf<sizeof(T)>::type;  // one lane of a mask: 0 or -1
