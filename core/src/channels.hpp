@@ -53,8 +53,12 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
 
   GS_INLINE void all(const char* base, char* out, int64_t channels) const {
     int64_t c = 0;
-    for (; c + lanes<T> <= channels; c += lanes<T>)
-      store(out + c * int64_t(sizeof(T)), value<0, true>(base + c * int64_t(sizeof(T)), false, lanes<T>));
+    const bool streams = job.streams && aligned(out);
+    for (; c + lanes<T> <= channels; c += lanes<T>) {
+      const Vec<T> sample = value<0, true>(base + c * int64_t(sizeof(T)), false, lanes<T>);
+      if (streams) stream(out + c * int64_t(sizeof(T)), sample);
+      else store(out + c * int64_t(sizeof(T)), sample);
+    }
     if (c == channels) return;
     const Vec<T> rest = value<0, false>(base + c * int64_t(sizeof(T)), false, int(channels - c));
     for (int l = 0; c + l < channels; ++l) poke<T>(out + (c + l) * int64_t(sizeof(T)), rest[l]);

@@ -9,6 +9,7 @@
 
 #include "gridsample/sample.hpp"
 #include "job.hpp"
+#include "memory.hpp"
 #include "threads.hpp"
 
 #if defined(__linux__)
@@ -211,12 +212,20 @@ Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
   return chosen().load()->loops[int(verb)][int(scalar)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
 }
 
+// Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
+constexpr double streamed_bytes = 16 << 20;
+
+double points_of(const Job& job) {
+  double points = double(job.rows) * double(job.cols);
+  for (int i = 0; i < job.outer_rank; ++i) points *= double(job.outer_shape[i]);
+  return points;
+}
+
 // Threads cost some microseconds to wake: a thread for every this many tap reads, measured on photographs.
 constexpr double reads_per_thread = 1 << 15;
 
 int worthwhile(const Job& job, int threads) {
-  double reads = double(job.batch) * double(job.channels) * double(job.rows) * double(job.cols);
-  for (int i = 0; i < job.outer_rank; ++i) reads *= double(job.outer_shape[i]);
+  double reads = double(job.batch) * double(job.channels) * points_of(job);
   for (int d = 0; d < job.problem.axes; ++d) reads *= job.problem.kernel.taps;
   return int(std::clamp(reads / reads_per_thread, 1.0, double(std::max(threads, 1))));
 }
@@ -232,9 +241,11 @@ std::int64_t blocks_for(std::int64_t tasks, std::int64_t most, int threads) {
 void run_pull(Verb verb, const Problem& problem, const View& image, const View& coords, const View& out, int threads) {
   Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad});
   if (empty(job)) return;
+  expect_writes(out);
   threads = worthwhile(job, threads);
   const std::int64_t item = image.scalar == Scalar::f32 ? 4 : 8;
   job.channels_last = verb == Verb::pull && job.channels >= 4 && job.image_channel == item && job.values.channel == item;
+  job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(item) >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
 }
@@ -261,7 +272,9 @@ void pull_grad(const Problem& problem, const View& image, const View& coords, co
 }
 
 void push(const Problem& problem, const View& values, const View& coords, const View& image, int threads) {
-  run_push(make_job(problem, {nullptr, &coords, &values, nullptr, &image, false}), image.scalar, threads);
+  const Job job = make_job(problem, {nullptr, &coords, &values, nullptr, &image, false});
+  expect_writes(image);
+  run_push(job, image.scalar, threads);
 }
 
 void backward(const Problem& problem, const View& grad, const View& image, const View& coords, const View* grad_image,
@@ -269,13 +282,16 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   // before any of the passes below has written anything
   expect(!grad_image || same_shape(*grad_image, image), "an image gradient shaped like the image");
   expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
+  if (grad_coords) expect_writes(*grad_coords);
   if (grad_image && grad_coords) {
     // In one pass when each batch element is one task and both images are walked alike.
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
     Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
     const int useful = worthwhile(job, threads);
-    if (alike && !empty(job) && job.image_batches == job.coords_batches && job.batch >= useful)
+    if (alike && !empty(job) && job.image_batches == job.coords_batches && job.batch >= useful) {
+      expect_writes(*grad_image);
       return run_tasks(job, loop_for(Verb::both_gradients, job, image.scalar), job.batch, useful);
+    }
   }
   if (grad_image) push(problem, grad, coords, *grad_image, threads);
   if (grad_coords) {

@@ -38,6 +38,7 @@ struct Job {
 
   PointArray coords, values, grad_coords;
   bool coords_f64, unit_column, channels_last;
+  bool streams;  // the values are too many to be found in a cache later, and need not be read into it now
   std::int64_t image_batches, coords_batches;  // N or 1
 
   int outer_rank;

@@ -50,15 +50,19 @@ template <class T, class B, class Visit> GS_INLINE void each_vector(const B& blo
 
 // One row's run of vectors of one kind. Whole vectors to adjacent memory take the first loop, which decides nothing.
 template <class T, class B, class Value>
-GS_INLINE void pull_run(const PointArray& values, const B& block, const Run& run, char* to, Value value) {
+GS_INLINE void pull_run(const Job& job, const B& block, const Run& run, char* to, Value value) {
+  const int64_t col_stride = job.values.col;
   int p = run.point, whole = 0;
-  if (values.col == int64_t(sizeof(T)) && !block.any_dead) {
+  if (col_stride == int64_t(sizeof(T)) && !block.any_dead) {
     whole = run.last == lanes<T> ? run.vectors : run.vectors - 1;
-    for (int v = 0; v < whole; ++v, p += lanes<T>, to += sizeof(Vec<T>)) store(to, value(p));
+    if (job.streams && aligned(to))
+      for (int v = 0; v < whole; ++v, p += lanes<T>, to += sizeof(Vec<T>)) stream(to, value(p));
+    else
+      for (int v = 0; v < whole; ++v, p += lanes<T>, to += sizeof(Vec<T>)) store(to, value(p));
   }
-  for (int v = whole; v < run.vectors; ++v, p += lanes<T>, to += lanes<T> * values.col) {
+  for (int v = whole; v < run.vectors; ++v, p += lanes<T>, to += lanes<T> * col_stride) {
     const Vec<T> sample = value(p);
-    store_lanes<T>(to, values.col, block.any_dead ? answer_dead(block, p, sample) : sample,
+    store_lanes<T>(to, col_stride, block.any_dead ? answer_dead(block, p, sample) : sample,
                    v == run.vectors - 1 ? run.last : lanes<T>);
   }
 }
@@ -74,17 +78,17 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
       const Run& run = block.runs[r];
       char* start = out + run.row * job.values.row + run.col * job.values.col;
       if (run.where == Where::interior) {
-        pull_run<T>(job.values, block, run, start, [&](int p) {
+        pull_run<T>(job, block, run, start, [&](int p) {
           interior.ask_ahead(base, p);
           return value_from<0, T, D, K>(interior, block, p, interior.start(base));
         });
       } else if (run.where == Where::edge) {
         with_edge(job, block, [&](const auto& edge) {
-          pull_run<T>(job.values, block, run, start,
+          pull_run<T>(job, block, run, start,
                       [&](int p) { return value_from<0, T, D, K>(edge, block, p, edge.start(base)); });
         });
       } else {
-        pull_run<T>(job.values, block, run, start, [&](int) { return splat<T>(block.fill); });
+        pull_run<T>(job, block, run, start, [&](int) { return splat<T>(block.fill); });
       }
     }
   }
@@ -139,6 +143,7 @@ template <class T, int D, int K> void pull_task(const Job& job, int64_t task, ch
   if (job.channels_last) pull_channels_last<T, D, K>(job, block);
   else if (job.unit_column) pull_channels<T, D, K, true>(job, block, from, to);
   else pull_channels<T, D, K, false>(job, block, from, to);
+  if (job.streams) settle();
 }
 
 template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, char* scratch) {

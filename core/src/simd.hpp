@@ -49,6 +49,25 @@ template <class V> GS_INLINE V load(const void* p) {
 }
 template <class V> GS_INLINE void store(void* p, V value) { __builtin_memcpy(p, &value, sizeof value); }
 
+// A store past the caches, to memory aligned to a whole vector; `settle` before anybody else reads it.
+template <class V> GS_INLINE void stream(void* p, V value) {
+#if defined(__AVX512F__) && GS_BYTES == 64
+  _mm512_stream_si512((__m512i*)p, (__m512i)value);
+#elif defined(__AVX2__) && GS_BYTES == 32
+  _mm256_stream_si256((__m256i*)p, (__m256i)value);
+#elif defined(__SSE2__) && GS_BYTES == 16
+  _mm_stream_si128((__m128i*)p, (__m128i)value);
+#else
+  store(p, value);
+#endif
+}
+GS_INLINE void settle() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+GS_INLINE bool aligned(const void* p) { return (unsigned long long)p % GS_BYTES == 0; }
+
 // x - 0 keeps every x, negative zero and NaN included, so this is a plain broadcast.
 template <class T> GS_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 
