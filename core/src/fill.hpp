@@ -81,8 +81,9 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   Vec<T> low[D], high[D];      // of a pixel whose taps all are pixels of the band
   Vec<T> before[D], behind[D];  // the next pixels none of whose taps is one of the image
   Unsigned stride[D];
-  Index<T> last[D], holes[D];  // the last pixel, and whether there are holes beyond it
+  Index<T> last[D];  // pixel
   int component[D];
+  bool clamps[D];  // or there are holes beyond it
   bool inside_quickly, outside_quickly, rim_everywhere;
 
   Filler(const Job& job, Block<T, D, K>& block, Band band)
@@ -103,9 +104,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
       last[d] = Index<T>{} + int32_t(n - 1);
       // a position already folded needs no tap beyond the rim
-      const bool clamps = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
-      holes[d] = Index<T>{} - int32_t(!clamps);
-      rim_everywhere &= clamps || hole || job.problem.axis[d].fold_coordinate;
+      clamps[d] = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
+      rim_everywhere &= clamps[d] || hole || job.problem.axis[d].fold_coordinate;
       component[d] = job.problem.axis[d].component;
     }
   }
@@ -166,10 +166,9 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   // A tap as Folder::fold_axis has it, for boundaries that clamp or have holes.
   struct Tap { Index<T> offset, hole; };
   GS_INLINE Tap fold_quickly(Index<T> j, int d) const {
-    const Index<T> hole = ((j < 0) | (j > last[d])) & holes[d];
-    j = j < 0 ? Index<T>{} : j;
-    j = j > last[d] ? last[d] : j;
-    return {(Index<T>)((Unsigned)j * stride[d]), hole};
+    if (clamps[d]) j = j < 0 ? Index<T>{} : j;
+    const Unsigned at = (Unsigned)j, end = (Unsigned)last[d], pixel = at < end ? at : end;
+    return {(Index<T>)(pixel * stride[d]), clamps[d] ? Index<T>{} : Index<T>(pixel != at)};
   }
   GS_INLINE void store_tap(int d, int k, int p, Tap tap) const {
     store(block.hole[d][k] + p, __builtin_convertvector(tap.hole, Mask<T>));

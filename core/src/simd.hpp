@@ -74,7 +74,9 @@ template <class T> GS_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 // a < b ? a : b, and a > b ? a : b: the second where either is NaN, as x86's instructions have it.
 template <class T> GS_INLINE Vec<T> smaller(Vec<T> a, Vec<T> b);
 template <class T> GS_INLINE Vec<T> larger(Vec<T> a, Vec<T> b);
-template <class T> GS_INLINE Vec<T> absolute(Vec<T> a) { return a < Vec<T>{} ? -a : a; }
+template <class T> GS_INLINE Vec<T> absolute(Vec<T> a) {
+  return (Vec<T>)((Mask<T>)a & ~(Mask<T>)(-Vec<T>{}));  // all but the sign
+}
 
 template <class M> GS_INLINE bool any_generic(M m) {
   bool found = false;
