@@ -166,9 +166,12 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   // A tap as Folder::fold_axis has it, for boundaries that clamp or have holes.
   struct Tap { Index<T> offset, hole; };
   GS_INLINE Tap fold_quickly(Index<T> j, int d) const {
-    if (clamps[d]) j = j < 0 ? Index<T>{} : j;
-    const Unsigned at = (Unsigned)j, end = (Unsigned)last[d], pixel = at < end ? at : end;
-    return {(Index<T>)(pixel * stride[d]), clamps[d] ? Index<T>{} : Index<T>(pixel != at)};
+    // what lies before the first pixel is far beyond the last one as an unsigned number
+    const Unsigned at = (Unsigned)j, end = (Unsigned)last[d];
+    const Index<T> hole = clamps[d] ? Index<T>{} : Index<T>(at > end);
+    if (K > 1 || clamps[d]) j = j < 0 ? Index<T>{} : j;  // two taps are read as neighbours, holes too
+    const Unsigned pixel = (Unsigned)j < end ? (Unsigned)j : end;
+    return {(Index<T>)(pixel * stride[d]), hole};
   }
   GS_INLINE void store_tap(int d, int k, int p, Tap tap) const {
     store(block.hole[d][k] + p, __builtin_convertvector(tap.hole, Mask<T>));
