@@ -48,6 +48,7 @@ template <class T, int D, int K> struct Block {
     alignas(64) int64_t far[D][K][capacity];
   } tap_offset;
   alignas(64) MaskLane<T> hole[D][K][capacity];  // -1 where that tap reads no pixel
+  alignas(64) T sum[D][capacity], total[D][capacity];  // of the coordinates' gradient, over channels and over the batch
   Dead dead[capacity];
   int64_t origin;  // what offsets count from, in bytes: so they fit 32 bits in images of any size
   Run runs[vectors];

@@ -19,6 +19,8 @@ GS_INLINE void spread(const Block<T, D, K>& block, int p, Vec<T> value, Vec<T>*&
   }
 }
 
+constexpr int power(int base, int exponent) { return exponent == 0 ? 1 : base * power(base, exponent - 1); }
+
 template <int d, class T, int D, int K> GS_INLINE void tap_steps(const Job& job, int64_t at, int64_t*& out) {
   for (int k = 0; k < K; ++k) {
     const int64_t next = at + k * job.image_stride[d];
@@ -46,34 +48,58 @@ GS_INLINE void add_edge_lane(const Job& job, const Block<T, D, K>& block, int p,
   }
 }
 
-constexpr int power(int base, int exponent) { return exponent == 0 ? 1 : base * power(base, exponent - 1); }
-
-// Adds one vector of values to one channel of the target.
+// Each tap's part of one vector of values, a vector per tap.
 template <class T, int D, int K>
-GS_INLINE void scatter(const Job& job, const Block<T, D, K>& block, char* base, int p, Where where, int count, Vec<T> value) {
-  constexpr int taps = power(K, D);
-  if (where == Where::outside) return;
-  if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
-  Vec<T> parts[taps];
+GS_INLINE void parts_of(const Job& job, const Block<T, D, K>& block, int p, Where where, Vec<T> value, T* part) {
+  Vec<T> parts[power(K, D)];
   [[maybe_unused]] Vec<T>* out = parts;
+  if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
   if constexpr (K > 1) spread<0, T, D, K>(block, p, value, out);
   else parts[0] = where == Where::edge && job.buries ? value * load<Vec<T>>(block.weight[0][0] + p) : value;
-  alignas(64) T part[taps * lanes<T>];
-  __builtin_memcpy(part, parts, sizeof part);
-  if (where == Where::interior) {
-    int64_t step[taps], *end = step;
-    tap_steps<0, T, D, K>(job, 0, end);
-    for (int l = 0; l < count; ++l) {
-      char* first = base + block.origin + block.offset[p + l];
-      for (int k = 0; k < taps; ++k) poke<T>(first + step[k], peek<T>(first + step[k]) + part[k * lanes<T> + l]);
-    }
-  } else {
-    for (int l = 0; l < count; ++l) {
-      const T* next = part;
-      if (!block.any_dead || block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(job, block, p, l, base, next);
-    }
+  __builtin_memcpy(part, parts, sizeof parts);
+}
+
+template <class T, int D, int K>
+__attribute__((noinline)) void scatter_edge(const Job& job, const Block<T, D, K>& block, char* base, int p, int count,
+                                            Vec<T> value) {
+  alignas(64) T part[power(K, D) * lanes<T>];
+  parts_of(job, block, p, Where::edge, value, part);
+  for (int l = 0; l < count; ++l) {
+    const T* next = part;
+    if (!block.any_dead || block.dead[p + l] == Dead::no) add_edge_lane<0, T, D, K>(job, block, p, l, base, next);
   }
 }
+
+// Adds vectors of values, in the order of their points, to one channel of the target. (Keeping the sums under one point's
+// taps in registers while the next point shares them was tried: its branches cost more than the stores it saves.)
+template <class T, int D, int K> class Scatter {
+ public:
+  Scatter(const Job& job, const Block<T, D, K>& block, char* base) : job_(job), block_(block), base_(base) {
+    int64_t* end = step_;
+    tap_steps<0, T, D, K>(job, 0, end);
+  }
+  GS_INLINE void add(int p, Where where, int count, Vec<T> value) {
+    if (where == Where::edge) return scatter_edge<T, D, K>(job_, block_, base_, p, count, value);
+    alignas(64) T part[taps * lanes<T>];
+    parts_of(job_, block_, p, where, value, part);
+    char* const base = base_ + block_.origin;
+    const int32_t* offset = block_.offset + p;
+    __builtin_prefetch(base + offset[Block<T, D, K>::ahead], 1);
+    __builtin_prefetch(base + offset[Block<T, D, K>::ahead] + step_[taps - 1], 1);
+    for (int l = 0; l < count; ++l)
+      for (int k = 0; k < taps; ++k) {
+        char* at = base + offset[l] + step_[k];
+        poke<T>(at, peek<T>(at) + part[k * lanes<T> + l]);
+      }
+  }
+
+ private:
+  static constexpr int taps = power(K, D);
+  const Job& job_;
+  const Block<T, D, K>& block_;
+  char* base_;
+  int64_t step_[taps];
+};
 
 template <class T, int D> void clear(const Job& job, char* base, Band band) {
   int64_t size[3] = {1, 1, 1}, stride[3] = {0, 0, 0};
@@ -105,43 +131,54 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, ch
       for (int64_t c = from; c < to; ++c) {
         const char* values = job.values.data + block.outer_values + c * job.values.channel;
         char* base = target + c * job.image_channel;
+        Scatter<T, D, K> scatter(job, block, base);
         each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
           if (where == Where::outside) return;
           const char* from_values = values + row * job.values.row + col * job.values.col;
-          scatter<T, D, K>(job, block, base, p, where, count, load_lanes<T>(from_values, job.values.col, count));
+          scatter.add(p, where, count, load_lanes<T>(from_values, job.values.col, count));
         });
       }
     }
 }
 
-// The coordinates' gradient of one tile, summed over channels into sum[d]; with SCATTER the image's as well.
+// The coordinates' gradient of one tile, summed over channels into block.sum; with SCATTER the image's as well.
 template <class T, int D, int K, bool UNIT, bool SCATTER>
-void gradient_channels(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_points(D, K)]) {
+void gradient_channels(const Job& job, Block<T, D, K>& block) {
   const char* image = job.image + block.batch * job.image_batch;
+  const Interior<T, D, K, UNIT> interior(job, block);
   for (int64_t c = 0; c < job.channels; ++c) {
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     const char* base = image + c * job.image_channel;
     char* target = SCATTER ? job.target + block.batch * job.image_batch + c * job.image_channel : nullptr;
-    each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
-      if (where == Where::outside) return;
-      const char* from = values + row * job.values.row + col * job.values.col;
-      const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
-      if constexpr (K > 1) {
-        const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, where);
-        for (int d = 0; d < D; ++d)
-          store(sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(sum[d] + p)));
-      }
-      if constexpr (SCATTER) scatter<T, D, K>(job, block, target, p, where, count, grad);
-    });
+    Scatter<T, D, K> scatter(job, block, target);
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      const char* from = values + run.row * job.values.row + run.col * job.values.col;
+      const auto add_run = [&](const auto& source) {
+        for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, from += lanes<T> * job.values.col) {
+          const int count = v == run.vectors - 1 ? run.last : lanes<T>;
+          const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
+          if constexpr (K > 1) {
+            source.ask_ahead(base, p);
+            const Jet<T, D> jet = jet_from<0, T, D, K>(source, block, p, source.start(base));
+            for (int d = 0; d < D; ++d)
+              store(block.sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(block.sum[d] + p)));
+          }
+          if constexpr (SCATTER) scatter.add(p, run.where, count, grad);
+        }
+      };
+      if (run.where == Where::interior) add_run(interior);
+      else if (run.where == Where::edge) with_edge(job, block, add_run);
+    }
   }
 }
 
 template <class T, int D, int K>
-void store_gradient(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_points(D, K)]) {
+void store_gradient(const Job& job, const Block<T, D, K>& block) {
   each_vector<T>(block, [&](int p, Where, int count, int row, int col) {
     for (int d = 0; d < D; ++d) {
       const Axis& axis = job.problem.axis[d];
-      Vec<T> grad = load<Vec<T>>(sum[d] + p) * splat<T>(T(axis.scale));
+      Vec<T> grad = load<Vec<T>>(block.total[d] + p) * splat<T>(T(axis.scale));
       char* to = job.grad_coords.data + block.outer_grad_coords + row * job.grad_coords.row +
                  col * job.grad_coords.col + axis.component * job.grad_coords.component;
       if (job.coords_f64)
@@ -154,25 +191,27 @@ void store_gradient(const Job& job, const Block<T, D, K>& block, T (*sum)[tile_p
 
 template <class T, int D, int K, bool SCATTER>
 void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, char* scratch) {
-  constexpr int capacity = tile_points(D, K);
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
-  alignas(64) T total[D][capacity] = {}, sum[D][capacity];
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
+  const auto clear_points = [&](T (*of)[Block<T, D, K>::capacity]) {
+    for (int d = 0; d < D; ++d) __builtin_memset(of[d], 0, std::size_t(block.points) * sizeof(T));
+  };
+  clear_points(block.total);
   for (int64_t n = first; n < last; ++n) {
     fill_block<T, D, K, true>(job, n, tile, block, {0, job.size[0]});
-    __builtin_memset(sum, 0, sizeof sum);
-    if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block, sum);
-    else gradient_channels<T, D, K, false, SCATTER>(job, block, sum);
+    clear_points(block.sum);
+    if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block);
+    else gradient_channels<T, D, K, false, SCATTER>(job, block);
     for (int d = 0; d < D; ++d)
       for (int p = 0; p < block.points; p += lanes<T>) {
-        Vec<T> part = load<Vec<T>>(sum[d] + p) * load<Vec<T>>(block.slope[d] + p);
+        Vec<T> part = load<Vec<T>>(block.sum[d] + p) * load<Vec<T>>(block.slope[d] + p);
         // a point that reads nothing, or no point at all, has no derivative, whatever its gradient holds
         part = load<Vec<T>>(block.slope[d] + p) == Vec<T>{} ? Vec<T>{} : part;
         if (block.any_dead) part = silence_dead<T, D, K>(block, p, part);
-        store(total[d] + p, load<Vec<T>>(total[d] + p) + part);
+        store(block.total[d] + p, load<Vec<T>>(block.total[d] + p) + part);
       }
   }
-  store_gradient<T, D, K>(job, block, total);
+  store_gradient<T, D, K>(job, block);
 }
 
 // task = (batch of the coordinates, tile)
