@@ -19,8 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = printf '\n== %s\n'
 
 # A change to any of these means another wheel. Nothing is installed editable: what is tested is what users get.
-SOURCES := pyproject.toml CMakeLists.txt $(shell find src core/CMakeLists.txt core/include core/src \
-             -type f -not -path '*/__pycache__/*' -not -name '*.so')
+SOURCES := pyproject.toml CMakeLists.txt $(shell find src core -type f -not -path '*/__pycache__/*' -not -name '*.so')
 
 .PHONY: help
 help: ## list the targets
@@ -52,16 +51,18 @@ test: core-test $(TEST)/installed ## the core's C++ tests, then every Python tes
 	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest $(TESTS)
 
 .PHONY: core-test
-core-test: $(TEST)/base ## the core's C++ tests alone
-	@$(say) "core-test: build and run core/tests"
-	$(call core,build/core,-DCMAKE_BUILD_TYPE=Release)
+core-test: $(TEST)/installed ## the core's C++ tests alone, as built with the package
+	@$(say) "core-test: core/tests"
+	$(TOOLS) ctest --test-dir build/test --output-on-failure
 
 .PHONY: sanitize
 sanitize: export ASAN_OPTIONS := strict_init_order=1
 sanitize: export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 sanitize: $(TEST)/base ## the core's tests and fuzz with the address and undefined-behaviour sanitizers
 	@$(say) "sanitize: core/tests with -fsanitize=address,undefined"
-	$(call core,build/sanitize,-DCMAKE_BUILD_TYPE=RelWithDebInfo -DGRIDSAMPLE_SANITIZE=ON)
+	$(TOOLS) cmake -S . -B build/sanitize -G Ninja -DGRIDSAMPLE_TESTS=ON -DGRIDSAMPLE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	$(TOOLS) cmake --build build/sanitize
+	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure
 
 .PHONY: lint
 lint: $(TEST)/base ## ruff: rules and formatting
@@ -103,12 +104,7 @@ clean: ## remove the virtual environments, builds and caches
 
 # ------------------------------------------------------------------------------------------------------ installations
 
-# $(call core,FOLDER,OPTIONS): configure, build and run the core's tests, with the environment's CMake and Ninja.
-define core
-	$(TOOLS) cmake -S . -B $(1) -G Ninja -DGRIDSAMPLE_TESTS=ON $(2)
-	$(TOOLS) cmake --build $(1)
-	$(TOOLS) ctest --test-dir $(1) --output-on-failure
-endef
+# with the environment's CMake and Ninja
 TOOLS = PATH="$(CURDIR)/$(TEST)/bin:$$PATH"
 
 OLD = gridsample: expected Python 3.10 or newer, got {sys.version.split()[0]}; name one with PYTHON=python3.12
@@ -136,7 +132,8 @@ $(TEST)/base:
 
 $(TEST)/installed: $(TEST)/base $(SOURCES)
 	@$(say) "$(TEST): build and install gridsample[torch,test,dev]; the engine takes a few minutes to compile"
-	$(TEST)/bin/python -m pip install --quiet '.[torch,test,dev]'
+	$(TEST)/bin/python -m pip install --quiet '.[torch,test,dev]' \
+	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
 	touch $@
 
 # The package is there already: pip only adds what its extra names.
