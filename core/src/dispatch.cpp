@@ -202,6 +202,9 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
     expect(same_shape(*arrays.grad_coords, coords), "a coords gradient shaped like the coords");
     job.grad_coords = point_array(*arrays.grad_coords, 1, points, true);
   }
+  // worth it from a few channels on
+  const std::int64_t item = image.scalar == Scalar::f32 ? 4 : 8;
+  job.channels_last = !arrays.jacobian && job.channels >= 4 && job.image_channel == item && job.values.channel == item;
   cut_tiles(job, taps);
   job.channel_blocks = job.bands = 1;
   return job;
@@ -243,9 +246,8 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   if (empty(job)) return;
   expect_writes(out);
   threads = worthwhile(job, threads);
-  const std::int64_t item = image.scalar == Scalar::f32 ? 4 : 8;
-  job.channels_last = verb == Verb::pull && job.channels >= 4 && job.image_channel == item && job.values.channel == item;
-  job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(item) >= streamed_bytes;
+  const double item = image.scalar == Scalar::f32 ? 4 : 8;
+  job.streams = double(job.batch) * double(job.channels) * points_of(job) * item >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
 }

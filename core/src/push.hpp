@@ -5,6 +5,7 @@
 // ascending order of points, and of taps within a point. So every pixel's sum has one order, however the work is cut.
 // The grid gradient of a point is summed by one task in ascending order of batch and channel.
 #pragma once
+#include "channels_push.hpp"
 #include "pull.hpp"
 
 namespace gridsample::GS_TARGET {
@@ -101,7 +102,8 @@ template <class T, int D, int K> class Scatter {
   int64_t step_[taps];
 };
 
-template <class T, int D> void clear(const Job& job, char* base, Band band) {
+// Sets pixels of the band to zero: one channel, or, where channels are adjacent, `together` of them.
+template <class T, int D> void clear(const Job& job, char* base, Band band, int64_t together = 1) {
   int64_t size[3] = {1, 1, 1}, stride[3] = {0, 0, 0};
   for (int d = 0; d < D; ++d) size[3 - D + d] = job.size[d], stride[3 - D + d] = job.image_stride[d];
   size[3 - D] = band.high - band.low;
@@ -109,10 +111,17 @@ template <class T, int D> void clear(const Job& job, char* base, Band band) {
   for (int64_t a = 0; a < size[0]; ++a)
     for (int64_t b = 0; b < size[1]; ++b) {
       char* row = base + a * stride[0] + b * stride[1];
-      if (stride[2] == int64_t(sizeof(T))) __builtin_memset(row, 0, std::size_t(size[2]) * sizeof(T));
+      const std::size_t bytes = std::size_t(together) * sizeof(T);
+      if (stride[2] == int64_t(bytes)) __builtin_memset(row, 0, std::size_t(size[2]) * bytes);
       else
-        for (int64_t c = 0; c < size[2]; ++c) poke<T>(row + c * stride[2], T(0));
+        for (int64_t c = 0; c < size[2]; ++c) __builtin_memset(row + c * stride[2], 0, bytes);
     }
+}
+
+// Sets channels `from` to `to` of one image of the target to zero.
+template <class T, int D> void clear_channels(const Job& job, char* target, Band band, int64_t from, int64_t to) {
+  if (job.channels_last) return clear<T, D>(job, target + from * job.image_channel, band, to - from);
+  for (int64_t c = from; c < to; ++c) clear<T, D>(job, target + c * job.image_channel, band);
 }
 
 // task = (image of the target, block of channels, band of the first axis)
@@ -123,11 +132,15 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, ch
   const Band band{b * job.size[0] / job.bands, (b + 1) * job.size[0] / job.bands};
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
   char* target = job.target + image * job.image_batch;
-  for (int64_t c = from; c < to; ++c) clear<T, D>(job, target + c * job.image_channel, band);
+  clear_channels<T, D>(job, target, band, from, to);
   const bool shared = job.image_batches == 1;
   for (int64_t n = shared ? 0 : image; n < (shared ? job.batch : image + 1); ++n)
     for (int64_t tile = 0; tile < job.tiles; ++tile) {
       fill_block<T, D, K, false>(job, n, tile, block, band);
+      if (job.channels_last) {
+        backward_channels_last<T, D, K, false, true>(job, block, nullptr, target, from, to);
+        continue;
+      }
       for (int64_t c = from; c < to; ++c) {
         const char* values = job.values.data + block.outer_values + c * job.values.channel;
         char* base = target + c * job.image_channel;
@@ -173,20 +186,21 @@ void gradient_channels(const Job& job, Block<T, D, K>& block) {
   }
 }
 
+// By rows, not runs: without a batch to sum over the block was never filled.
 template <class T, int D, int K>
 void store_gradient(const Job& job, const Block<T, D, K>& block) {
-  each_vector<T>(block, [&](int p, Where, int count, int row, int col) {
+  for (int row = 0; row < block.rows; ++row)
     for (int d = 0; d < D; ++d) {
       const Axis& axis = job.problem.axis[d];
-      Vec<T> grad = load<Vec<T>>(block.total[d] + p) * splat<T>(T(axis.scale));
+      const T* total = block.total[d] + row * block.pitch;
       char* to = job.grad_coords.data + block.outer_grad_coords + row * job.grad_coords.row +
-                 col * job.grad_coords.col + axis.component * job.grad_coords.component;
-      if (job.coords_f64)
-        for (int l = 0; l < count; ++l) poke<double>(to + l * job.grad_coords.col, double(grad[l]));
-      else
-        for (int l = 0; l < count; ++l) poke<float>(to + l * job.grad_coords.col, float(grad[l]));
+                 axis.component * job.grad_coords.component;
+      for (int col = 0; col < block.cols; ++col, to += job.grad_coords.col) {
+        const T grad = total[col] * T(axis.scale);
+        if (job.coords_f64) poke<double>(to, double(grad));
+        else poke<float>(to, float(grad));
+      }
     }
-  });
 }
 
 template <class T, int D, int K, bool SCATTER>
@@ -200,7 +214,11 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
   for (int64_t n = first; n < last; ++n) {
     fill_block<T, D, K, true>(job, n, tile, block, {0, job.size[0]});
     clear_points(block.sum);
-    if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block);
+    if (job.channels_last) {
+      const int64_t image = block.batch * job.image_batch;
+      backward_channels_last<T, D, K, true, SCATTER>(job, block, job.image + image, SCATTER ? job.target + image : nullptr,
+                                                     0, job.channels);
+    } else if (job.unit_column) gradient_channels<T, D, K, true, SCATTER>(job, block);
     else gradient_channels<T, D, K, false, SCATTER>(job, block);
     for (int d = 0; d < D; ++d)
       for (int p = 0; p < block.points; p += lanes<T>) {
@@ -223,8 +241,7 @@ template <class T, int D, int K> void grid_gradient_task(const Job& job, int64_t
 
 // task = one batch element, both of whose sides are its own
 template <class T, int D, int K> void both_gradients_task(const Job& job, int64_t task, char* scratch) {
-  for (int64_t c = 0; c < job.channels; ++c)
-    clear<T, D>(job, job.target + task * job.image_batch + c * job.image_channel, {0, job.size[0]});
+  clear_channels<T, D>(job, job.target + task * job.image_batch, {0, job.size[0]}, 0, job.channels);
   for (int64_t tile = 0; tile < job.tiles; ++tile) gradient_tile<T, D, K, true>(job, task, task + 1, tile, scratch);
 }
 

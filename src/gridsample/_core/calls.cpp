@@ -321,6 +321,8 @@ nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords,
   } else if (!from.read(*library, image)) {
     return nb::none();
   }
+  // the long way gives both one layout
+  if (is_channels_last(from.view) != is_channels_last(values.view)) return nb::none();
   const auto call = find(*library, "backward", from.view, at.view, {options});
   if (!call || !call->usable || !are_values(values.view, from.view, at.view)) return nb::none();
   nb::object made_image = nb::none(), made_coords = nb::none();

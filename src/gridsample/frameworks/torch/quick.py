@@ -129,7 +129,7 @@ def _resolve(
     jacobian = where == "sample_grad"
     last = channels_last and not jacobian and len(p.out_shape) == len(shape)
     if where == "backward":
-        results = [_made(shape, dtype), _made(coords_shape, coords_dtype)]
+        results = [_made(shape, dtype, channels_last), _made(coords_shape, coords_dtype)]
     else:
         results = [_made(p.jacobian_shape if jacobian else p.out_shape, dtype, last)]
     recorded = derivatives.PullGrad if jacobian else derivatives.Pull
