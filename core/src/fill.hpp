@@ -129,9 +129,12 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       inside &= (pixel[d] >= low[d]) & (pixel[d] <= high[d]);
     }
     if (!all(inside)) {
-      Mask<T> outside{};
-      for (int d = 0; d < D; ++d) outside |= (pixel[d] <= before[d]) | (pixel[d] >= behind[d]);
-      if (!outside_quickly || !all(outside)) return Where::edge;
+      Mask<T> outside{}, known = ~Mask<T>{};  // NaN along one axis may have an answer of its own, whatever the others say
+      for (int d = 0; d < D; ++d) {
+        outside |= (pixel[d] <= before[d]) | (pixel[d] >= behind[d]);
+        known &= x[d] == x[d];
+      }
+      if (!outside_quickly || !all(outside & known)) return Where::edge;
       if constexpr (GRADIENT)
         for (int d = 0; d < D; ++d) store(block.slope[d] + p, Vec<T>{});
       return Where::outside;
