@@ -6,6 +6,7 @@ Arrays are anything the binding takes: objects with the buffer protocol, or (add
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from gridsample import plan
 from gridsample._core import engine
 from gridsample.errors import GridSampleError
 from gridsample.options import Options, grid_sample_options, sample_options
-from gridsample.plan import Plan
+from gridsample.plan import Plan, Shape
 
 Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
@@ -29,8 +30,19 @@ def problem(plan: Plan) -> engine.Problem:
     return engine.Problem(options.kernel, axes, options.fill, options.ties, nonfinite, options.outside)
 
 
-def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) -> tuple[Plan, engine.Problem] | None:
-    """For `engine.Calls`: the Plan of a call, or None if it has something to refuse, or to look at first."""
+@dataclass(frozen=True)
+class Resolved:
+    """A call for `engine.Calls`: its Plan, the engine's Problem, whether it gives a derivative, the result's shape."""
+
+    plan: Plan
+    problem: engine.Problem
+    jacobian: bool
+    shape: Shape
+
+
+def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) -> Resolved | None:
+    """None if the call has something to refuse, or to look at first."""
+    jacobian = where == "sample_grad"
     try:
         if where in ("pull", "backward"):
             where, options = "sample", Options.parse(*choices)
@@ -43,7 +55,7 @@ def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) 
         p = plan.make(where, *image, *coords, options)
     except GridSampleError:
         return None
-    return p, problem(p)
+    return Resolved(p, problem(p), jacobian, p.jacobian_shape if jacobian else p.out_shape)
 
 
 def pull(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> None:

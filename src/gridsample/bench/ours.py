@@ -51,6 +51,21 @@ def by_pixels(run: Run, image: Any, pixels: Any, theirs: Call) -> Calls:
     return calls(run, image, pixels, "pixel", theirs, np.empty(run.case.shape, image.dtype))
 
 
+def by_planes(run: Run, sample: Callable[[Any, Any, Any], Any]) -> Calls:
+    """For peers that take one channel at a time: sample(plane, points, out), points (D, *out) in pixels, rows first."""
+    image, pixels = run.pixels()
+    points = np.ascontiguousarray(np.moveaxis(pixels[..., ::-1], -1, 1))
+
+    def theirs() -> tuple[Any, ...]:
+        out = np.empty(run.case.shape, run.dtype)
+        for n in range(out.shape[0]):
+            for c in range(out.shape[1]):
+                sample(image[n, c], points[n], out[n, c])
+        return (out,)
+
+    return by_pixels(run, image, pixels, theirs)
+
+
 def by_grid(run: Run, image: Any, grid: Any, theirs: Call) -> Calls:
     """With torch's normalised grid."""
     gs.set_num_threads(run.threads)

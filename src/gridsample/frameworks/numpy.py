@@ -130,10 +130,8 @@ def _resolve(
     known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
     if known is None:
         return None
-    p, problem = known
-    jacobian = where == "sample_grad"
-    result: Any = (p.jacobian_shape if jacobian else p.out_shape, np.dtype(dtype)), {}, None
-    return problem, jacobian, [result], None, None
+    result: Any = (known.shape, np.dtype(dtype)), {}, None
+    return known.problem, known.jacobian, [result], None, None
 
 
 frameworks.CALLS.add(

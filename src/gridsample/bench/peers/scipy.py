@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gridsample.bench import ours
 from gridsample.bench.ours import Calls
 from gridsample.bench.peers.base import Can, Peer
@@ -19,18 +17,8 @@ MODES = {"zeros": "grid-constant", "border": "nearest", "reflection": "reflect"}
 def _prepare(run: Run) -> Calls:
     from scipy import ndimage
 
-    image, pixels = run.pixels()
-    points = np.ascontiguousarray(np.moveaxis(pixels[..., ::-1], -1, 1))
     how: dict[str, Any] = {"order": ORDERS[run.mode], "mode": MODES[run.padding], "prefilter": False}
-
-    def theirs() -> tuple[Any, ...]:
-        out = np.empty(run.case.shape, run.dtype)
-        for n in range(out.shape[0]):
-            for c in range(out.shape[1]):
-                ndimage.map_coordinates(image[n, c], points[n], out[n, c], **how)
-        return (out,)
-
-    return ours.by_pixels(run, image, pixels, theirs)
+    return ours.by_planes(run, lambda plane, points, out: ndimage.map_coordinates(plane, points, out, **how))
 
 
 PEER = Peer(

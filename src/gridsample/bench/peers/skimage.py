@@ -33,17 +33,11 @@ def _prepare(run: Run) -> Calls:
             return (np.moveaxis(np.stack([warp(one, t, output_shape=run.case.out, **how) for one, t in pairs]), -1, 1),)
 
         return ours.by_matrix(run, image, run.theta(), by_matrix)
-    image, pixels = run.pixels()
-    points = np.ascontiguousarray(np.moveaxis(pixels[..., ::-1], -1, 1))
 
-    def by_points() -> tuple[Any, ...]:
-        out = np.empty(run.case.shape, run.dtype)
-        for n in range(out.shape[0]):
-            for c in range(out.shape[1]):
-                out[n, c] = warp(image[n, c], points[n], **how)
-        return (out,)
+    def by_points(plane: Any, points: Any, out: Any) -> None:
+        out[...] = warp(plane, points, **how)
 
-    return ours.by_pixels(run, image, pixels, by_points)
+    return ours.by_planes(run, by_points)
 
 
 PEER = Peer(

@@ -46,9 +46,16 @@ def _prepare(run: Run) -> Calls:
         like = {"memory_format": torch.channels_last} if case.channels_last else {}
         out = torch.zeros(case.shape, dtype=image.dtype).contiguous(**like)
         how = {**ours.options(run), "frame": "edges"}
+
+        def theirs() -> tuple[Any, ...]:
+            return (functional.grid_sample(picture, points, mode, padding, False),)
+
+        def row() -> tuple[Any, ...]:
+            return (theirs()[0][:, :, 0],)
+
         return Calls(
             lambda: (gs.grid_sample(image, grid, mode, padding, False),),
-            lambda: (functional.grid_sample(picture, points, mode, padding, False).reshape(case.shape),),
+            row if signal else theirs,
             lambda: (gs.sample(image, grid, **how, out=out),),
         )
     random = np.random.default_rng(7).random(case.shape, dtype=np.float32)
@@ -62,12 +69,12 @@ def _prepare(run: Run) -> Calls:
         grad = upstream.reshape(values.shape) if signal else upstream
         return lambda: torch.autograd.grad(values, (image, grid), grad, retain_graph=True)
 
-    mine, theirs = both(gs.grid_sample, image, grid), both(functional.grid_sample, picture, points)
+    mine, gradients = both(gs.grid_sample, image, grid), both(functional.grid_sample, picture, points)
     if not signal:
-        return Calls(mine, theirs)
+        return Calls(mine, gradients)
 
     def first_coordinate() -> tuple[Any, ...]:
-        grad_image, grad_grid = theirs()
+        grad_image, grad_grid = gradients()
         return grad_image[:, :, 0], grad_grid[:, 0, :, :1]  # the row's other coordinate is nobody's
 
     return Calls(mine, first_coordinate)

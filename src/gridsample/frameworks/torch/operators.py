@@ -49,7 +49,7 @@ def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample", p, coords)
     image_, coords_ = _wide(image), _wide(coords)
-    out = torch.empty(p.out_shape, dtype=image_.dtype, memory_format=_layout(image, p.out_shape))
+    out = _empty(image_, p.out_shape)
     cpu.pull(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
     return _rounded(out, image)
 
@@ -90,10 +90,9 @@ def _pull_backward(
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     grad = _fitting("the backward of sample", "grad", grad, p)
     image_, coords_, grad_ = _wide(image), _wide(coords), _wide(grad)
-    layout = _layout(image_, image.shape)
-    # one layout for all three: channels last is walked point by point, several times as fast as across it
-    grad_ = grad_.to(image_.dtype, memory_format=layout if layout in _CHANNELS_LAST.values() else torch.preserve_format)
-    grad_image = _empty_like(image_, layout) if mask[0] else image_.new_empty(0)
+    layout = _layout(image_, image.shape)  # of all three, if it is channels last: the engine then walks whole points
+    grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
+    grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
     cpu.backward(
         p,
@@ -143,18 +142,16 @@ def _refuse_nonfinite(where: str, p: plan.Plan, coords: Tensor) -> None:
         plan.refuse_nonfinite(where, len(wrong), tuple(wrong[0].tolist()))
 
 
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-
-
-def _empty_like(image: Tensor, layout: torch.memory_format) -> Tensor:
-    return torch.empty(image.shape, dtype=image.dtype, device=image.device, memory_format=layout)
+def _empty(image: Tensor, shape: Sequence[int]) -> Tensor:
+    """A result of this shape, of the image's type and laid out as it is."""
+    return torch.empty(shape, dtype=image.dtype, device=image.device, memory_format=_layout(image, shape))
 
 
 def _layout(image: Tensor, shape: Sequence[int]) -> torch.memory_format:
     """Channels last in, channels last out, where the output has as many axes as the image."""
     if image.is_contiguous() or len(shape) != image.dim() or image.shape[1] == 1:
         return torch.contiguous_format
-    last = _CHANNELS_LAST.get(image.dim())
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(image.dim())
     return last if last is not None and image.is_contiguous(memory_format=last) else torch.contiguous_format
 
 
@@ -167,8 +164,7 @@ def _out_size(image: Tensor, coords: Tensor) -> list[Any]:
 
 
 def _pull_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
-    size = _out_size(image, coords)
-    return torch.empty(size, dtype=image.dtype, device=image.device, memory_format=_layout(image, size))
+    return _empty(image, _out_size(image, coords))
 
 
 def _pull_out_fake(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
@@ -186,7 +182,7 @@ def _push_fake(values: Tensor, coords: Tensor, shape: Sequence[int], options: st
 def _pull_backward_fake(
     grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Sequence[bool]
 ) -> tuple[Tensor, Tensor]:
-    grad_image = _empty_like(image, _layout(image, image.shape)) if mask[0] else image.new_empty([0])
+    grad_image = _empty(image, image.shape) if mask[0] else image.new_empty([0])
     return grad_image, coords.new_empty(coords.shape if mask[1] else [0])
 
 

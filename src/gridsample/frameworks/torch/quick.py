@@ -125,15 +125,13 @@ def _resolve(
     known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
     if known is None:
         return None
-    p, problem = known
-    jacobian = where == "sample_grad"
-    last = channels_last and not jacobian and len(p.out_shape) == len(shape)
     if where == "backward":
         results = [_made(shape, dtype, channels_last), _made(coords_shape, coords_dtype)]
     else:
-        results = [_made(p.jacobian_shape if jacobian else p.out_shape, dtype, last)]
-    recorded = derivatives.PullGrad if jacobian else derivatives.Pull
-    return problem, jacobian, results, derivatives.RECORD[recorded], p.options.text
+        last = channels_last and not known.jacobian and len(known.shape) == len(shape)
+        results = [_made(known.shape, dtype, last)]
+    recorded = derivatives.PullGrad if known.jacobian else derivatives.Pull
+    return known.problem, known.jacobian, results, derivatives.RECORD[recorded], known.plan.options.text
 
 
 def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
