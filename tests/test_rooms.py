@@ -41,6 +41,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.operators": {"torch"},
     "frameworks.torch.derivatives": {"torch"},
     "frameworks.torch.quick": {"torch"},
+    "frameworks.torch.team": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},
