@@ -27,7 +27,7 @@ def problem(plan: Plan) -> engine.Problem:
     axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
     # "error" was asked of the coordinates before; what is left is finite
     nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
-    return engine.Problem(options.kernel, axes, options.fill, options.ties, nonfinite, options.outside)
+    return engine.Problem(plan.axes[0].kernel, axes, options.fill, options.ties, nonfinite, options.outside)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) 
             return None
         p = plan.make(where, *image, *coords, options)
     except GridSampleError:
+        return None
+    if p.uncompiled or options.prefilter:
         return None
     return Resolved(p, problem(p), jacobian, p.jacobian_shape if jacobian else p.out_shape)
 
