@@ -39,7 +39,11 @@ RANK = {
 OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch": {"torch"},
     "frameworks.torch.operators": {"torch"},
+    "frameworks.torch.batching": {"torch"},
     "frameworks.torch.derivatives": {"torch"},
+    "frameworks.torch.space": {"torch"},
+    "frameworks.jax": {"jax"},
+    "frameworks.jax.space": {"jax"},
     "frameworks.torch.quick": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},

@@ -132,7 +132,7 @@ def _pull_backward(
 def _prefilter(image: Tensor, rules: str, adjoint: bool) -> Tensor:
     pairs = [axis.split(",") for axis in rules.split(" ")]
     kernels, boundaries = (tuple(names) for names in zip(*pairs, strict=True))
-    return coefficients(space, image, kernels, boundaries, 0.0, adjoint).clone()  # type: ignore[no-any-return]
+    return torch.empty_like(image).copy_(coefficients(space, image, kernels, boundaries, 0.0, adjoint))
 
 
 def _view(tensor: Tensor) -> tuple[int, str, Any, Any]:
