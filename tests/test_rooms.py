@@ -28,6 +28,8 @@ RANK = {
     "plan": 3,
     "backends": 4,
     "frameworks": 5,
+    "prepare": 5,
+    "dialects": 3,
     "api": 6,
     "__init__": 7,
     "bench": 8,

@@ -126,11 +126,11 @@ def _parse(text: str) -> Options:
     options = Options(**values)
     tables: dict[str, Iterable[str]] = {"frame": FRAMES, "order": ORDERS, "ties": TIES, "limit": LIMITS}
     for name, table in (tables | {"fold": FOLDS, "nonfinite": ("minus_one", *NONFINITE)}).items():
-        _named("gridsample operators", name, getattr(options, name), table)
+        named("gridsample operators", name, getattr(options, name), table)
     for name in options.kernel:
         kernel_named("gridsample operators", "kernel", name)
     for name in options.boundary:
-        _named("gridsample operators", "boundary", name, BOUNDARIES)
+        named("gridsample operators", "boundary", name, BOUNDARIES)
     return options
 
 
@@ -162,16 +162,16 @@ def sample_options(
 ) -> Options:
     """The options of `sample` and its kin, every name checked."""
     for argument, value, table in (("frame", frame, FRAMES), ("order", order, ORDERS), ("limit", limit, LIMITS)):
-        _named(where, argument, value, table)
+        named(where, argument, value, table)
     kernels = kernel if isinstance(kernel, (tuple, list)) and kernel else (kernel,)
     rows = [kernel_named(where, "kernel", name) for name in kernels]
     names = boundary if isinstance(boundary, (tuple, list)) and boundary else (boundary,)
     for name in names:
-        _named(where, "boundary", name, BOUNDARIES)
-    _named(where, "nonfinite", nonfinite, NONFINITE)
-    _named(where, "fold", fold, FOLDS)
+        named(where, "boundary", name, BOUNDARIES)
+    named(where, "nonfinite", nonfinite, NONFINITE)
+    named(where, "fold", fold, FOLDS)
     if ties is not None:
-        _named(where, "ties", ties, TIES)
+        named(where, "ties", ties, TIES)
     fill = number(where, "fill", fill)
     if outside is not None:
         outside = number(where, "outside", outside)
@@ -228,7 +228,7 @@ def kernel_named(where: str, argument: str, name: object) -> Kernel:
     return found
 
 
-def _named(where: str, argument: str, value: object, table: Iterable[str]) -> None:
+def named(where: str, argument: str, value: object, table: Iterable[str]) -> None:
     if not (isinstance(value, str) and value in table):
         raise unknown(where, argument, value, table)
 

@@ -13,6 +13,7 @@ block: int | None = None  # everything at once: XLA decides
 
 floor, round, abs, isnan, isfinite = jnp.floor, jnp.round, jnp.abs, jnp.isnan, jnp.isfinite
 clip, where, remainder, stack, matmul = jnp.clip, jnp.where, jnp.remainder, jnp.stack, jnp.matmul
+broadcast = jnp.broadcast_to
 
 
 def whole(x: Array) -> Array:

@@ -23,6 +23,9 @@ ARRAY = np.ndarray
 REFUSED = {"numpy.ma.MaskedArray": "masks are not honoured: fill it first, with image.filled(value)"}
 
 
+SPACE = space
+
+
 @dataclass(frozen=True)
 class _Call:
     """A Plan, and the types that arrays are converted to for it; None where they are right already."""
@@ -115,6 +118,20 @@ def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Arr
         return np.asarray(grid.astype(native, copy=False))
 
 
+def widened(image: Array) -> Array:
+    """In the type it is computed in; a complex image as it is."""
+    return image if image.dtype.kind == "c" else image.astype(DTYPES[image.dtype.name].computed, copy=False)
+
+
+def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype.name]
+    with np.errstate(over="ignore"):  # beyond float16 lies infinity
+        if row.kind == "whole":
+            values = np.clip(np.rint(np.nan_to_num(values, nan=0.0)), row.low, row.high)
+        return np.asarray(values).astype(dtype.newbyteorder("="), copy=False)
+
+
 def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
     """Both arrays as backends read them: as the engine's types, a copy only where the type is another; prefiltered."""
     image, coords = _typed(where, call, image, coords)
@@ -152,11 +169,7 @@ def _joined(like: Array, real: Array, imag: Array) -> Array:
 def _rounded(call: _Call, result: Array) -> Array:
     if call.result is None:
         return result
-    row = DTYPES[call.plan.image_dtype]
-    with np.errstate(over="ignore"):  # beyond float16 lies infinity
-        if row.kind == "whole":
-            result = np.clip(np.rint(np.nan_to_num(result, nan=0.0)), row.low, row.high)
-        return result.astype(call.result)
+    return narrowed(result, call.result)
 
 
 def _written(out: Array, result: Array) -> Array:

@@ -12,7 +12,7 @@ block: int | None = 1 << 18  # taps at once: what belongs to them stays in the c
 
 floor, abs, isnan, isfinite = np.floor, np.abs, np.isnan, np.isfinite
 clip, remainder, stack, matmul = np.clip, np.remainder, np.stack, np.matmul
-round = np.rint
+round, broadcast = np.rint, np.broadcast_to
 
 
 def where(condition: Array, a: Any, b: Any) -> Array:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from gridsample import affine, errors, frameworks, plan
-from gridsample.frameworks.torch import derivatives, quick
+from gridsample.frameworks.torch import derivatives, quick, space
 from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
 from gridsample.options import Options
 from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
+SPACE = space
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 quick.add(frameworks.CALLS)

@@ -12,7 +12,7 @@ block: int | None = 1 << 18  # taps at once: what belongs to them stays in the c
 
 floor, round, abs, isnan, isfinite = torch.floor, torch.round, torch.abs, torch.isnan, torch.isfinite
 clip, where, remainder, stack, matmul = torch.clamp, torch.where, torch.remainder, torch.stack, torch.matmul
-concat = torch.cat
+concat, broadcast = torch.cat, torch.broadcast_to
 
 
 def whole(x: Tensor) -> Tensor:
