@@ -29,7 +29,7 @@ RANK = {
     "backends": 4,
     "frameworks": 5,
     "prepare": 5,
-    "dialects": 3,
+    "dialects": 3,  # options in other words
     "api": 6,
     "__init__": 7,
     "bench": 8,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from gridsample import frameworks, prepare
@@ -103,7 +102,7 @@ def sample(
     out: Any = None,
     relative: bool = False,
     antialias: bool | int = False,
-    prefilter: bool = True,
+    prefilter: bool | int = True,
     ties: str | None = None,
     fold: str = "tap",
     limit: str = "edges",
@@ -128,6 +127,7 @@ def sample(
         "nearest" go to the "even" pixel (or "up").
         {kernels}, "cubic(a)" with any number a.
         prefilter: B-splines go through the pixels: the image is turned into coefficients first. False: it is them.
+        A number: first it is extended by so many pixels of its boundary, as SciPy does by 12.
         boundary: what a tap outside reads, one name or one per spatial axis in memory order; "constant" reads ``fill``
         (as any kernel weighs it, a fill of NaN also reaches points on the last pixel).
         {boundaries}.
@@ -158,22 +158,30 @@ def sample(
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    chosen = (kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, prefilter)
-    options = sample_options("sample", *chosen)
+    extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
+    filters = True if extra else prefilter
+    options = sample_options(
+        "sample", kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, filters
+    )
     framework = frameworks.of("sample", image=image, coords=coords)
     if plain and out is not None:
         return framework.pull("sample", image, coords, options, out)
     moved = flag("sample", "relative", relative)
-    if out is not None and antialias is not False:
-        raise OptionError("sample", "out= without antialias", "both", "leave out= away")
+    if out is not None and (antialias is not False or extra):
+        raise OptionError("sample", "out= without antialias or prefilter=pixels", "both", "leave out= away")
+
+    def pull(image: Any, coords: Any) -> Any:
+        if not (extra and options.prefilter):
+            return framework.pull("sample", image, coords, options, out)
+        padded, moved, these = prepare.extended(framework, "sample", image, coords, options, extra)
+        return framework.narrowed(framework.pull("sample", padded, moved, these, out), image.dtype)
 
     def read(image: Any, coords: Any) -> Any:
         if moved:
             coords = prepare.absolute(framework, "sample", coords, frame, order)
         if antialias is False:
-            return framework.pull("sample", image, coords, options, out)
-        verb = partial(framework.pull, "sample", options=options)
-        return prepare.antialiased(framework, "sample", image, coords, frame, order, antialias, verb)
+            return pull(image, coords)
+        return prepare.antialiased(framework, "sample", image, coords, frame, order, antialias, pull)
 
     return read(image, coords) if out is not None else prepare.batched(framework, "sample", image, coords, read)
 

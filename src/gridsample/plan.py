@@ -75,6 +75,13 @@ class Plan:
         """The type images are loaded, weighed and summed in."""
         return DTYPES[self.image_dtype].computed
 
+    def tap_rule(self, axis: AxisPlan) -> str:
+        """The boundary that taps follow: where the position was folded, few of them are outside, and none of one or two."""
+        if self.options.fold == "tap" or BOUNDARIES[axis.boundary].family == "hole":
+            return axis.boundary
+        row: Kernel | None = find(axis.kernel)
+        return "mirror" if axis.boundary == "wrap" or (row and row.taps > 2) else "zero"
+
     @cached_property
     def uncompiled(self) -> str:
         """What of this call the compiled engine has no loops for; empty if it has them all."""
@@ -88,7 +95,7 @@ class Plan:
             f"the kernel {kernels[0]} of {taps} taps (it has {', '.join(map(str, COMPILED))})": taps not in COMPILED,
             f"the kernel {kernels[0]}, which is no row of its table": kernels[0] not in KERNELS,
             f"derivatives of order {sum(o.derivative)}": bool(o.derivative),
-            "positions folded from centre to centre": o.fold == "coordinate" and "wrap" in o.boundary,
+            "positions folded, and taps mirrored after": any(self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes),
             "outside beyond the outermost centres": o.outside is not None and o.limit != "edges",
         }
         return next((what for what, applies in reasons.items() if applies), "")

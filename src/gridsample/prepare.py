@@ -8,12 +8,16 @@ Everything is written in the array library's own operations (its `Space`), so it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
-from gridsample.errors import ArgumentTypeError, OptionError, ShapeError
+from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, ShapeError
+from gridsample.options import Options
+from gridsample.plan import COMPUTED
+from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.frames import FRAMES, component
 from gridsample.spec.kernels import Kernel
 
@@ -65,6 +69,33 @@ def absolute(framework: Any, where: str, coords: Array, frame: str, order: str) 
     return wide + framework.SPACE.constant(own, wide)
 
 
+def extended(
+    framework: Any, where: str, image: Array, coords: Array, options: Options, pixels: int
+) -> tuple[Array, Array, Options]:
+    """The image with ``pixels`` more on every side, as its boundary has them; coords and options for that image."""
+    xp, axes = framework.SPACE, coords.shape[-1]
+    if options.outside is not None:
+        do = "use prefilter=True, where the image keeps its size"
+        raise OptionError(where, "prefilter=pixels without outside=", f"outside={options.outside:g}", do)
+    if len(image.shape) != axes + 2:  # the verb says it better
+        return image, coords, options
+    boundaries = options.boundary * axes if len(options.boundary) == 1 else options.boundary
+    wide, image = framework.widened(coords), framework.widened(image)
+    moved: list[Any] = [None] * axes
+    for d, boundary in enumerate(boundaries):
+        n = image.shape[d + 2]
+        folded = [BOUNDARIES[boundary].fold(i, n) for i in range(-pixels, n + pixels)]
+        index = np.array([0 if i is None else i for i, _ in folded])
+        sign = np.array([float(sign) for _, sign in folded])
+        hole = np.array([i is None for i, _ in folded])
+        along = image.swapaxes(d + 2, -1)[..., xp.constant(index, image)] * xp.constant(sign, image)
+        image = xp.where(xp.constant(hole, image), options.fill, along).swapaxes(d + 2, -1)
+        offset, scale, shift = FRAMES[options.frame].numbers(n)
+        j = component(options.order, d, axes)
+        moved[j] = (wide[..., j] + offset) * scale + (shift + pixels)
+    return image, xp.stack(moved, -1), replace(options, frame="pixel")
+
+
 def antialiased(
     framework: Any,
     where: str,
@@ -109,6 +140,9 @@ def valid(framework: Any, where: str, coords: Array, sizes: tuple[int, ...], fra
     if len(coords.shape) < 1 or coords.shape[-1] != axes or any(n < 1 for n in sizes):
         got = f"coords of shape {tuple(coords.shape)} and shape {sizes}"
         raise ShapeError(where, "coords (*out, D) and D positive lengths in shape", got, "name the image's spatial sizes")
+    if (kind := str(coords.dtype).removeprefix("torch.")) not in COMPUTED:
+        do = "coordinates are real numbers: make them float32"
+        raise DtypeError(where, f"coords of one of the types {', '.join(COMPUTED)}", kind, do)
     wide = framework.widened(coords)
     inside = None
     for d, n in enumerate(sizes):

@@ -175,7 +175,8 @@ def _locate(coords: Array, sizes: Sequence[int], rules: Rules) -> Points:
         if folds:
             x, turned = _fold_position(x, n, name)
             multiplier = multiplier * turned
-        taps = ("mirror" if name == "wrap" else "zero") if folds else name
+        beside = name == "wrap" or find(kernel).taps > 2  # type: ignore[union-attr]
+        taps = ("mirror" if beside else "zero") if folds else name
         axis = _place(x.astype(np.float64), n, kernel, rules.ties, taps, multiplier, order)
         buried |= np.logical_and.reduce(axis.hole)
         located.append(axis)

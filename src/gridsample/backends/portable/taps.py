@@ -104,7 +104,7 @@ def locate(xp: Space, plan: Plan, coords: Array, like: Array) -> Points:
         if options.fold == "coordinate" and BOUNDARIES[rule].family != "hole":
             x, turned = _fold_position(xp, x, n, rule)
             multiplier = multiplier * turned
-            rule = "mirror" if rule == "wrap" else "zero"
+            rule = plan.tap_rule(axis)
         x = xp.with_slope(x, multiplier, g)
         axes.append(_place(xp, axis, x, rule, options.ties, xp.cast(multiplier, like), step, like))
         hole = axes[-1].hole

@@ -79,7 +79,7 @@ def _read(verb: Any, where: str, image: Array, coords: Array, options: Options) 
 def _coefficients(p: plan.Plan, image: Array, adjoint: bool = False) -> Array:
     if not p.options.prefilter:
         return image
-    kernels, boundaries = zip(*((axis.kernel, axis.boundary) for axis in p.axes), strict=True)
+    kernels, boundaries = zip(*((axis.kernel, p.tap_rule(axis)) for axis in p.axes), strict=True)
     return coefficients(space, image, kernels, boundaries, p.options.fill, adjoint)
 
 

@@ -150,7 +150,7 @@ def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:
     options = call.plan.options
     if not options.prefilter:
         return image
-    kernels, boundaries = zip(*((axis.kernel, axis.boundary) for axis in call.plan.axes), strict=True)
+    kernels, boundaries = zip(*((axis.kernel, call.plan.tap_rule(axis)) for axis in call.plan.axes), strict=True)
     return np.asarray(coefficients(space, image, kernels, boundaries, options.fill, adjoint))
 
 

@@ -73,7 +73,7 @@ def _pull(p: plan.Plan, image: Tensor, coords: Tensor, options: Options, verb: A
 def _coefficients(p: plan.Plan, image: Tensor, adjoint: bool = False) -> Tensor:
     """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
     fill = p.options.fill if not adjoint and isfinite(p.options.fill) else 0.0
-    rules = " ".join(f"{axis.kernel},{axis.boundary}" for axis in p.axes)
+    rules = " ".join(f"{axis.kernel},{p.tap_rule(axis)}" for axis in p.axes)
     return derivatives.prefilter(image - fill, rules, adjoint) + fill  # type: ignore[no-any-return]
 
 
