@@ -28,6 +28,8 @@ RANK = {
     "plan": 3,
     "backends": 4,
     "frameworks": 5,
+    "prepare": 5,
+    "dialects": 3,  # options in other words
     "api": 6,
     "__init__": 7,
     "bench": 8,
@@ -39,7 +41,11 @@ RANK = {
 OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch": {"torch"},
     "frameworks.torch.operators": {"torch"},
+    "frameworks.torch.batching": {"torch"},
     "frameworks.torch.derivatives": {"torch"},
+    "frameworks.torch.space": {"torch"},
+    "frameworks.jax": {"jax"},
+    "frameworks.jax.space": {"jax"},
     "frameworks.torch.quick": {"torch"},
     "frameworks.torch.team": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},

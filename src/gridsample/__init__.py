@@ -8,7 +8,7 @@ Public names are exported here by hand; everything else is private. Importing th
 
 from typing import Any
 
-from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat
+from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat, valid_mask
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
@@ -24,11 +24,12 @@ __all__ = [
     "sample_grad",
     "set_num_threads",
     "splat",
+    "valid_mask",
 ]
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ()
+_ROOMS: tuple[str, ...] = ("dialects",)
 
 
 def __getattr__(name: str) -> Any:

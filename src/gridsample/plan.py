@@ -14,8 +14,9 @@ from math import prod
 from gridsample.errors import DtypeError, NonFiniteError, OptionError, RankError, ShapeError
 from gridsample.options import Options, remembered
 from gridsample.spec.boundaries import BOUNDARIES
+from gridsample.spec.dtypes import DTYPES, FLOATS
 from gridsample.spec.frames import FRAMES, component
-from gridsample.spec.kernels import KERNELS
+from gridsample.spec.kernels import COMPILED, KERNELS, Kernel, find
 
 Shape = tuple[int, ...]
 Memory = tuple[int, Shape, Shape, int]  # address, shape, strides in bytes, bytes of an item
@@ -24,14 +25,15 @@ MAX_AXES = 3  # of the compiled engine
 MAX_RANK = 15  # of coords: the engine's arrays have 16 axes, and derivatives have one more than coords
 LONGEST = 2**30  # pixels along one axis: tap indices fit 32 bits
 MOST = 2**59  # numbers in one array: their bytes fit 63 bits
-COMPUTED = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
+COMPUTED = FLOATS  # types of coordinates, and of images that have a gradient
 
 
 @dataclass(frozen=True)
 class AxisPlan:
-    """One spatial axis: x = (g + offset) * scale + shift with g = coords[..., component], then ``boundary``."""
+    """One spatial axis: x = (g + offset) * scale + shift with g = coords[..., component]; then kernel and boundary."""
 
     length: int
+    kernel: str
     boundary: str
     component: int
     offset: float
@@ -71,27 +73,57 @@ class Plan:
     @cached_property
     def compute_dtype(self) -> str:
         """The type images are loaded, weighed and summed in."""
-        return COMPUTED[self.image_dtype]
+        return DTYPES[self.image_dtype].computed
+
+    def tap_rule(self, axis: AxisPlan) -> str:
+        """The boundary that taps follow: where the position was folded, few of them are outside, and none of one or two."""
+        if self.options.fold == "tap" or BOUNDARIES[axis.boundary].family == "hole":
+            return axis.boundary
+        row: Kernel | None = find(axis.kernel)
+        return "mirror" if axis.boundary == "wrap" or (row and row.taps > 2) else "zero"
+
+    @cached_property
+    def uncompiled(self) -> str:
+        """What of this call the compiled engine has no loops for; empty if it has them all."""
+        kernels = sorted({axis.kernel for axis in self.axes})
+        row: Kernel | None = find(kernels[0])
+        taps = row.taps if row else 0
+        o = self.options
+        reasons = {
+            f"{len(self.axes)} spatial axes (it has 1 to {MAX_AXES})": len(self.axes) > MAX_AXES,
+            f"different kernels on the axes ({', '.join(kernels)})": len(kernels) > 1,
+            f"the kernel {kernels[0]} of {taps} taps (it has {', '.join(map(str, COMPILED))})": taps not in COMPILED,
+            f"the kernel {kernels[0]}, which is no row of its table": kernels[0] not in KERNELS,
+            f"derivatives of order {sum(o.derivative)}": bool(o.derivative),
+            "positions folded, and taps mirrored after": any(self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes),
+            "outside beyond the outermost centres": o.outside is not None and o.limit != "edges",
+        }
+        return next((what for what, applies in reasons.items() if applies), "")
 
     def explain(self) -> str:
         """What was resolved, line by line, for people."""
-        o, kernel = self.options, KERNELS[self.options.kernel]
+        o = self.options
+        kernels = {axis.kernel: find(axis.kernel) for axis in self.axes}
+        taps = ", ".join(f"{name}: {row.taps} tap(s) per axis" for name, row in kernels.items() if row)
+        one = any(row and row.taps == 1 for row in kernels.values())
         lines = [
             f"image {self.image_shape} {self.image_dtype}, coords {self.coords_shape} {self.coords_dtype}"
             f" -> values {self.out_shape}",
-            f"kernel {o.kernel}: {kernel.taps} tap(s) per axis"
-            + (f", ties go {o.ties}" if kernel.taps == 1 else "")
+            f"kernel {taps}"
+            + (f", ties go {o.ties}" if one else "")
+            + (", of coefficients prefiltered first" if o.prefilter else "")
             + f"; computed in {self.compute_dtype}",
         ]
         for d, axis in enumerate(self.axes):
             lines.append(
-                f"axis {d} ({axis.length} px): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
+                f"axis {d} ({axis.length} px, {axis.kernel}): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
                 f" + {axis.shift:g}; {axis.boundary}: {BOUNDARIES[axis.boundary].picture}"
             )
         lines.append(
             f"frame {o.frame}, order {o.order}, boundary applied to each {o.fold}, fill {o.fill:g}, "
             f"outside {'none' if o.outside is None else format(o.outside, 'g')}, non-finite coordinates: {o.nonfinite}"
         )
+        lines.append(f"on the CPU: {'portable, for ' + self.uncompiled if self.uncompiled else 'the compiled engine'}")
         return "\n".join(lines)
 
 
@@ -103,9 +135,10 @@ def make(
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
-    if not 1 <= axes <= MAX_AXES:
+    if axes < 1 or (axes > MAX_AXES and where == "grid_sample"):
         got = f"{image_name} of shape {image_shape}"
-        raise RankError(where, f"{image_name} (N, C, *n) with 1 to {MAX_AXES} spatial axes", got, _rank_advice(axes))
+        most = f"1 to {MAX_AXES}" if where == "grid_sample" else "1 or more"
+        raise RankError(where, f"{image_name} (N, C, *n) with {most} spatial axes", got, _rank_advice(axes))
     _check_coords(where, image_name, coords_name, image_shape, coords_shape)
     _check_dtypes(where, image_name, coords_name, image_dtype, coords_dtype)
     if where == "grid_sample" and image_shape[0] != coords_shape[0]:
@@ -127,17 +160,21 @@ def make(
     if len(boundaries) != axes:
         do = "give one name, or one per spatial axis in memory order (rows before columns)"
         raise OptionError(where, f"1 or {axes} boundaries", repr(options.boundary), do)
+    kernels = options.kernel if len(options.kernel) > 1 else options.kernel * axes
+    if len(kernels) != axes:
+        do = "give one name, or one per spatial axis in memory order (rows before columns)"
+        raise OptionError(where, f"1 or {axes} kernels", repr(options.kernel), do)
     resolved = []
-    for d, (n, boundary) in enumerate(zip(image_shape[2:], boundaries, strict=True)):
+    for d, (n, kernel, boundary) in enumerate(zip(image_shape[2:], kernels, boundaries, strict=True)):
         offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
-        resolved.append(AxisPlan(n, boundary, component(options.order, d, axes), offset, scale, shift))
+        resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, axes), offset, scale, shift))
     return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
 
 
 def _rank_advice(axes: int) -> str:
     if axes < 1:
         return "add batch and channel axes, e.g. image[None, None]"
-    return "more than 3 spatial axes are not supported yet"
+    return "gridsample.sample takes any number of axes"
 
 
 def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Shape, coords_shape: Shape) -> None:
@@ -164,9 +201,12 @@ def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Sh
 
 def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: str, coords_dtype: str) -> None:
     known = ", ".join(COMPUTED)
-    if image_dtype not in COMPUTED:
+    images = COMPUTED if where == "grid_sample" else DTYPES
+    if image_dtype not in images:
         do = f"convert it first, e.g. {image_name}.astype('float32') or {image_name}.float()"
-        raise DtypeError(where, f"{image_name} of one of the types {known}", image_dtype, do)
+        if image_dtype in DTYPES:
+            do = f"use gridsample.sample, which takes it, or convert it, e.g. {image_name}.float()"
+        raise DtypeError(where, f"{image_name} of one of the types {', '.join(images)}", image_dtype, do)
     if coords_dtype not in COMPUTED:
         do = "coordinates are real numbers: make them float32"
         raise DtypeError(where, f"{coords_name} of one of the types {known}", coords_dtype, do)

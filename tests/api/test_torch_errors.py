@@ -186,7 +186,7 @@ def test_unknown_names_of_sample(argument):
 @pytest.mark.parametrize(
     ("options", "got"),
     [
-        ({"kernel": ["linear"]}, "['linear']"),
+        ({"kernel": [["linear"], "linear"]}, "['linear']"),
         ({"kernel": None}, "None"),
         ({"boundary": None}, "None"),
         ({"boundary": ()}, "()"),

@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 
 from gridsample import affine, frameworks, plan
-from gridsample.backends import cpu
+from gridsample.backends import chosen, cpu, portable
+from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ArgumentTypeError
+from gridsample.frameworks.numpy import space
 from gridsample.options import Options, remembered
+from gridsample.spec.dtypes import DTYPES
 from gridsample.threads import get_num_threads
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ARRAY = np.ndarray
 REFUSED = {"numpy.ma.MaskedArray": "masks are not honoured: fill it first, with image.filled(value)"}
+
+
+SPACE = space
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class _Call:
     computed: np.dtype[Any]
     result: np.dtype[Any] | None
     refuses: bool  # coordinates that are not finite
+    compiled: bool
 
 
 @remembered
@@ -46,6 +53,7 @@ def _call(
         computed=computed,
         result=native if native != computed else None,
         refuses=options.nonfinite == "error",
+        compiled=chosen(p).name == "cpu",
     )
 
 
@@ -53,14 +61,19 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
     call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
     if out is not None:
         _check_out(where, call.plan, out, image, coords)
+    if image.dtype.kind == "c":
+        found = _of_parts(pull, where, image, coords, options)
+        return found if out is None else _written(out, found)
+    arrays = _ready(where, call, image, coords)
+    if not call.compiled:
+        found = _rounded(call, portable.pull(space, call.plan, *arrays))
+        return found if out is None else _written(out, found)
     direct = out is not None and out.dtype == call.computed
     result = out if direct and out is not None else np.empty(call.plan.out_shape, call.computed)
-    cpu.pull(call.plan, *_ready(where, call, image, coords), result, get_num_threads())
+    cpu.pull(call.plan, *arrays, result, get_num_threads())
     if out is None:
         return _rounded(call, result)
-    if not direct:
-        out[...] = _rounded(call, result)
-    return out
+    return out if direct else _written(out, _rounded(call, result))
 
 
 def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
@@ -69,16 +82,27 @@ def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], optio
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
     call = _call(where, shape, values.dtype, coords.shape, coords.dtype, options)
-    values, coords = _ready(where, call, values, coords)
-    image = np.empty(shape, call.computed)
-    cpu.push(call.plan, np.broadcast_to(values, call.plan.out_shape), coords, image, get_num_threads())
-    return _rounded(call, image)
+    if values.dtype.kind == "c":
+        return _joined(values, *(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
+    values, coords = _typed(where, call, values, coords)
+    values = np.broadcast_to(values, call.plan.out_shape)
+    if call.compiled:
+        image = np.empty(shape, call.computed)
+        cpu.push(call.plan, values, coords, image, get_num_threads())
+    else:
+        image = portable.push(space, call.plan, values, coords)
+    return _rounded(call, _coefficients(call, image, adjoint=True))
 
 
 def pull_grad(where: str, image: Array, coords: Array, options: Options) -> Array:
     call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
+    if image.dtype.kind == "c":
+        return _of_parts(pull_grad, where, image, coords, options)
+    arrays = _ready(where, call, image, coords)
+    if not call.compiled:
+        return _rounded(call, portable.pull_grad(space, call.plan, *arrays))
     result = np.empty(call.plan.jacobian_shape, call.computed)
-    cpu.pull_grad(call.plan, *_ready(where, call, image, coords), result, get_num_threads())
+    cpu.pull_grad(call.plan, *arrays, result, get_num_threads())
     return _rounded(call, result)
 
 
@@ -94,8 +118,27 @@ def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Arr
         return np.asarray(grid.astype(native, copy=False))
 
 
+def widened(image: Array) -> Array:
+    """In the type it is computed in; a complex image as it is."""
+    return image if image.dtype.kind == "c" else image.astype(DTYPES[image.dtype.name].computed, copy=False)
+
+
+def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype.name]
+    with np.errstate(over="ignore"):  # beyond float16 lies infinity
+        if row.kind == "whole":
+            values = np.clip(np.rint(np.nan_to_num(values, nan=0.0)), row.low, row.high)
+        return np.asarray(values).astype(dtype.newbyteorder("="), copy=False)
+
+
 def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
-    """Both arrays as the engine reads them; a copy only where the type is another."""
+    """Both arrays as backends read them: as the engine's types, a copy only where the type is another; prefiltered."""
+    image, coords = _typed(where, call, image, coords)
+    return _coefficients(call, image), coords
+
+
+def _typed(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
     if call.refuses and not (finite := np.isfinite(coords)).all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         plan.refuse_nonfinite(where, int(np.count_nonzero(~finite)), first)
@@ -103,11 +146,35 @@ def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array,
     return image, coords if call.coords is None else coords.astype(call.coords)
 
 
+def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:
+    options = call.plan.options
+    if not options.prefilter:
+        return image
+    kernels, boundaries = zip(*((axis.kernel, call.plan.tap_rule(axis)) for axis in call.plan.axes), strict=True)
+    return np.asarray(coefficients(space, image, kernels, boundaries, options.fill, adjoint))
+
+
+def _of_parts(verb: Any, where: str, image: Array, coords: Array, options: Options) -> Array:
+    """Of a complex image; what is read elsewhere is real."""
+    real = verb(where, image.real, coords, options)
+    return _joined(image, real, verb(where, image.imag, coords, options.linear()))
+
+
+def _joined(like: Array, real: Array, imag: Array) -> Array:
+    joined = np.empty(real.shape, like.dtype.newbyteorder("="))
+    joined.real, joined.imag = real, imag
+    return joined
+
+
 def _rounded(call: _Call, result: Array) -> Array:
     if call.result is None:
         return result
-    with np.errstate(over="ignore"):  # beyond float16 lies infinity
-        return result.astype(call.result)
+    return narrowed(result, call.result)
+
+
+def _written(out: Array, result: Array) -> Array:
+    out[...] = result
+    return out
 
 
 def _check_out(where: str, p: plan.Plan, out: Any, image: Array, coords: Array) -> None:
