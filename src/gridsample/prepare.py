@@ -126,7 +126,7 @@ def antialiased(
         step, squared = _footprint(xp, wide, a + 1, xp.constant(scales, wide))
         wider = squared > 1
         reach = xp.where(wider, 1 - 1 / xp.where(wider, squared, 1.0) ** 0.5, 0.0)[..., None] * step / 2
-        count = _count(where, squared) if samples is True else samples
+        count = _count(xp, where, squared) if samples is True else samples
         spread = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
         spread = spread.reshape(count, *(1,) * (axes - 1 - a), 1)
         points = points + reach.reshape(*wide.shape[:-1], *(1,) * axes, axes) * xp.constant(spread, wide)
@@ -183,10 +183,10 @@ def _at(axis: int, index: int, array: Array) -> tuple[slice, ...]:
     return tuple(one if d == axis else slice(None) for d in range(len(array.shape)))
 
 
-def _count(where: str, squared: Array) -> int:
+def _count(xp: Any, where: str, squared: Array) -> int:
     try:
-        longest = float(squared.max()) ** 0.5 if prod(squared.shape) else 1.0
-    except Exception as error:  # each library has its own for an array whose numbers are not known yet
+        longest = xp.most(squared) ** 0.5 if prod(squared.shape) else 1.0
+    except (RuntimeError, TypeError) as error:  # of an array whose numbers are not known yet
         do = "pass antialias=16 or another number of samples along each output axis"
         raise OptionError(where, "antialias as a number while arrays are traced", "antialias=True", do) from error
     return min(max(ceil(longest - 1e-3), 1), MOST_SAMPLES)

@@ -16,6 +16,10 @@ clip, where, remainder, stack, matmul = jnp.clip, jnp.where, jnp.remainder, jnp.
 broadcast = jnp.broadcast_to
 
 
+def most(x: Array) -> float:
+    return float(x.max())
+
+
 def whole(x: Array) -> Array:
     return x.astype(jnp.int32)  # positions saturate within it
 

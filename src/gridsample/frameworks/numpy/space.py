@@ -21,6 +21,10 @@ def where(condition: Array, a: Any, b: Any) -> Array:
     return np.where(condition, np.asarray(a, kind), np.asarray(b, kind))
 
 
+def most(x: Array) -> float:
+    return float(x.max())
+
+
 def whole(x: Array) -> Array:
     return x.astype(np.int64)
 

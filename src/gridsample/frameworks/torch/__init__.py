@@ -51,7 +51,7 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     if values.dtype in NAMES and not options.prefilter:
         return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
     image = derivatives.push(widened(values), coords, shape, options.filtered().text)
-    return narrowed(_coefficients(p, image, adjoint=True), values.dtype)
+    return narrowed(_coefficients(p, image, 0.0, adjoint=True), values.dtype)
 
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
@@ -67,13 +67,13 @@ def _pull(p: plan.Plan, image: Tensor, coords: Tensor, options: Options, verb: A
     if image.dtype.is_complex:  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
         return torch.complex(*(_pull(p, part, coords, these, verb) for part, these in pairs))
-    coefficients = _coefficients(p, widened(image)) if options.prefilter else widened(image)
+    coefficients = _coefficients(p, widened(image), options.fill) if options.prefilter else widened(image)
     return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
 
 
-def _coefficients(p: plan.Plan, image: Tensor, adjoint: bool = False) -> Tensor:
+def _coefficients(p: plan.Plan, image: Tensor, fill: float, adjoint: bool = False) -> Tensor:
     """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
-    fill = p.options.fill if not adjoint and isfinite(p.options.fill) else 0.0
+    fill = fill if isfinite(fill) else 0.0
     rules = " ".join(f"{axis.kernel},{p.tap_rule(axis)}" for axis in p.axes)
     return derivatives.prefilter(image - fill, rules, adjoint) + fill  # type: ignore[no-any-return]
 

@@ -15,6 +15,10 @@ clip, where, remainder, stack, matmul = torch.clamp, torch.where, torch.remainde
 concat, broadcast = torch.cat, torch.broadcast_to
 
 
+def most(x: Tensor) -> float:
+    return float(x.detach().max())
+
+
 def whole(x: Tensor) -> Tensor:
     return x.to(torch.int64)
 
