@@ -101,6 +101,19 @@ def make(
 ) -> Plan:
     """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit."""
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
+    boundaries = check(where, image_shape, image_dtype, coords_shape, coords_dtype, options)
+    axes = len(boundaries)
+    resolved = []
+    for d, (n, boundary) in enumerate(zip(image_shape[2:], boundaries, strict=True)):
+        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
+        resolved.append(AxisPlan(n, boundary, component(options.order, d, axes), offset, scale, shift))
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+
+
+def check(
+    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+) -> tuple[str, ...]:
+    """Raises if anything of a call named ``where`` does not fit; the boundary of each axis. Sizes may be symbolic."""
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
     if not 1 <= axes <= MAX_AXES:
@@ -127,11 +140,7 @@ def make(
     if len(boundaries) != axes:
         do = "give one name, or one per spatial axis in memory order (rows before columns)"
         raise OptionError(where, f"1 or {axes} boundaries", repr(options.boundary), do)
-    resolved = []
-    for d, (n, boundary) in enumerate(zip(image_shape[2:], boundaries, strict=True)):
-        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
-        resolved.append(AxisPlan(n, boundary, component(options.order, d, axes), offset, scale, shift))
-    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+    return boundaries
 
 
 def _rank_advice(axes: int) -> str:
@@ -142,12 +151,15 @@ def _rank_advice(axes: int) -> str:
 
 def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Shape, coords_shape: Shape) -> None:
     axes = len(image_shape) - 2
-    got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
     expected = f"{coords_name} (N, *out, {axes}) for {image_name} with {axes} spatial axes"
+
+    def got() -> str:  # when something is wrong: a symbolic size that is written out becomes a fixed one
+        return f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
+
     if len(coords_shape) < 2:
-        raise RankError(where, expected, got, f"{coords_name} needs a batch axis first and {axes} components last")
+        raise RankError(where, expected, got(), f"{coords_name} needs a batch axis first and {axes} components last")
     if len(coords_shape) > MAX_RANK:
-        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got, "flatten some of the output axes")
+        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got(), "flatten some of the output axes")
     if coords_shape[-1] != axes:
         do = f"put the {axes} components of each point last"
         if len(coords_shape) == axes + 2 and coords_shape[1] == axes:
@@ -156,10 +168,10 @@ def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Sh
         elif len(coords_shape) == axes + 1 and coords_shape[0] == axes:
             order = (*range(1, axes + 1), 0)
             do = f"the components lie on axis 0: permute (transpose) {coords_name} to {order} and add a batch axis"
-        raise ShapeError(where, expected, got, do)
+        raise ShapeError(where, expected, got(), do)
     if where == "grid_sample" and len(coords_shape) != len(image_shape):
         do = "use gridsample.sample for lists of points and other output ranks"
-        raise RankError(where, f"grid with {axes + 2} axes, as input has", got, do)
+        raise RankError(where, f"grid with {axes + 2} axes, as input has", got(), do)
 
 
 def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: str, coords_dtype: str) -> None:
@@ -177,12 +189,15 @@ def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: st
 
 def check_values(where: str, values_shape: Shape, coords_shape: Shape) -> None:
     """Values to be splatted, (N or 1, C, *out), against the coordinates (N or 1, *out, D)."""
-    got = f"values of shape {values_shape} and coords of shape {coords_shape}"
+
+    def got() -> str:
+        return f"values of shape {values_shape} and coords of shape {coords_shape}"
+
     if len(values_shape) != len(coords_shape) or values_shape[2:] != coords_shape[1:-1]:
         do = "give one value per channel and point"
-        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got, do)
+        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got(), do)
     if values_shape[0] != coords_shape[0] and 1 not in (values_shape[0], coords_shape[0]):
-        raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
+        raise ShapeError(where, "batch sizes that are equal or 1", got(), "repeat or select the shorter batch")
 
 
 def check_out(where: str, plan: Plan, shape: Shape, dtype: str, strides: Shape, writable: bool) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gridsample import affine, errors, frameworks, plan
 from gridsample.backends import for_device, names
-from gridsample.frameworks.torch import derivatives, quick
-from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
+from gridsample.frameworks.torch import derivatives, quick, sharding
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
 from gridsample.options import Options
 
 ARRAY = Tensor
@@ -22,10 +22,13 @@ quick.add(frameworks.CALLS)
 
 
 def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tensor | None = None) -> Tensor:
+    if where == "grid_sample":
+        image, coords = _as_autocast(image, coords)
     _check_devices(where, image, coords, "image")
-    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     if out is None:
+        check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
         return derivatives.pull(image, coords, options.text)  # type: ignore[no-any-return]
+    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     _check_out(where, p, out, image)
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
@@ -38,13 +41,13 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     plan.check_sizes(where, sizes, tuple(coords.shape))
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
-    planned(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
+    check(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
     return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
 
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
     _check_devices(where, image, coords, "image")
-    planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+    check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
 
 
@@ -59,7 +62,16 @@ def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Te
     return grid.to(theta.dtype)
 
 
+def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """What torch's own rule makes of the arguments of grid_sample; `sample` takes any two types as they are."""
+    if not torch.is_autocast_enabled("cpu"):
+        return tensors
+    return tuple(t.float() if t.is_cpu and t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)
+
+
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:
+    if type(image) is not Tensor and not torch.compiler.is_compiling():
+        sharding.meet(type(image))
     if image.is_cpu and coords.is_cpu and image.layout is torch.strided and coords.layout is torch.strided:
         return
     tensors = {"input": image, "grid": coords} if where == "grid_sample" else {name: image, "coords": coords}
