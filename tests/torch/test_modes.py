@@ -63,7 +63,9 @@ def test_deterministic_mode_asks_nothing_of_us():
     try:
         assert fills  # torch.empty gives NaN in this mode: every number of a result is written
         assert all(torch.equal(a, b) for a, b in zip(before, gradients(image, grid), strict=True))
-        assert torch.equal(gs.splat(image.flatten(2), grid.flatten(1, 2)[:, :2000], (9, 9)).isnan().sum(), torch.tensor(0))
+        assert torch.equal(
+            gs.splat(image.flatten(2), grid.flatten(1, 2)[:, :2000], (9, 9)).isnan().sum(), torch.tensor(0)
+        )
     finally:
         torch.use_deterministic_algorithms(False)
 
@@ -84,7 +86,9 @@ class Wrapper(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner):
-        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad)
+        return torch.Tensor._make_wrapper_subclass(
+            cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad
+        )
 
     def __init__(self, inner):
         self.inner = inner.detach()

@@ -50,7 +50,7 @@ def test_one_graph_serves_every_size(name, axes):
     program = PROGRAMS[name]
     torch.compiler.reset()
     compiled = torch.compile(program, fullgraph=True, dynamic=True, backend="aot_eager")
-    sizes = iter(((5, 2), (6, 3), (9, 4)))
+    sizes = iter(((5, 4), (6, 5), (9, 7)))  # a batch of 2 would be taken for the 2 components
 
     def agree() -> None:
         inputs = arguments(axes, *next(sizes))
@@ -107,7 +107,7 @@ def test_symbolic_sizes_stay_symbols_in_make_fx():
 def test_mistakes_are_named_while_tracing():
     compiled = torch.compile(gs.grid_sample, dynamic=True, backend="aot_eager")
     image, grid = arguments(2, 4)
-    with pytest.raises(gs.GridSampleError, match=r"the 2 components lie on axis 1: permute \(transpose\) grid"):
+    with pytest.raises(gs.GridSampleError, match=r"the components lie on axis 1: permute \(transpose\) grid"):
         compiled(image, grid.permute(0, 3, 1, 2))
     with pytest.raises(gs.GridSampleError, match="input and grid of one type"):
         compiled(image, grid.double())
@@ -129,3 +129,15 @@ def test_opcheck(axes, dtype):
     for mask in ([True, True], [True, False], [False, True]):
         torch.library.opcheck(operators.pull_backward, (values, image, coords, options, mask))
     torch.library.opcheck(operators.pull_out, (image, coords, options, torch.empty_like(values)))
+
+
+class Straight(torch.nn.Module):
+    def forward(self, image, theta):
+        return gs.affine_grid(theta, image.shape)
+
+
+def test_affine_grid_is_exported_with_symbols():
+    dims = ({0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC}, {0: torch.export.Dim.DYNAMIC})
+    exported = torch.export.export(Straight(), (torch.rand(3, 1, 4, 5), torch.rand(3, 2, 3)), dynamic_shapes=dims)
+    image, theta = torch.rand(6, 1, 7, 5), torch.rand(6, 2, 3)
+    torch.testing.assert_close(exported.module()(image, theta), gs.affine_grid(theta, image.shape))

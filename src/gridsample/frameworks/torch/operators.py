@@ -42,7 +42,9 @@ def planned(
     return plan.make(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
 
 
-def check(where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str) -> None:
+def check(
+    where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str
+) -> None:
     """Raises as `planned` does. While a program is traced its sizes are symbols, which no Plan may turn into numbers."""
     if torch.compiler.is_compiling() or any(isinstance(n, torch.SymInt) for n in (*shape, *coords_shape)):
         parsed = Options.parse(options)
