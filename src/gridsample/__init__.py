@@ -6,6 +6,7 @@
 Public names are exported here by hand; everything else is private. Importing this loads NumPy and nothing heavier.
 """
 
+import os
 from typing import Any
 
 from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat
@@ -28,7 +29,7 @@ __all__ = [
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ()
+_ROOMS: tuple[str, ...] = ("torch",)
 
 
 def __getattr__(name: str) -> Any:
@@ -45,3 +46,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS})
+
+
+if os.environ.get("GRIDSAMPLE_ACCELERATE"):
+    from gridsample.autostart import watch
+
+    watch()
+    del watch

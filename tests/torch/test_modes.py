@@ -77,7 +77,7 @@ def test_inference_mode():
         assert got.is_inference()
         assert gs.sample(image.bfloat16(), grid, frame="edges").is_inference()
     assert torch.equal(got, gs.grid_sample(image, grid))
-    with pytest.raises(RuntimeError, match="[Ii]nference tensor"):
+    with pytest.raises(RuntimeError, match=r"[Ii]nference tensor"):
         gs.grid_sample(got, grid.requires_grad_())
 
 

@@ -45,7 +45,7 @@ def planned(
 def check(
     where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str
 ) -> None:
-    """Raises as `planned` does. While a program is traced its sizes are symbols, which no Plan may turn into numbers."""
+    """Raises as `planned` does. A traced program's sizes are symbols, which no Plan may turn into numbers."""
     if torch.compiler.is_compiling() or any(isinstance(n, torch.SymInt) for n in (*shape, *coords_shape)):
         parsed = Options.parse(options)
         plan.check(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
@@ -59,10 +59,10 @@ def check(
 def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample", p, coords)
-    image_, coords_ = _wide(image), _wide(coords)
+    image_, coords_ = wide(image), wide(coords)
     out = _empty(image_, p.out_shape)
-    cpu.pull(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
-    return _rounded(out, image)
+    cpu.pull(p, view(image_), view(coords_), view(out), torch.get_num_threads())
+    return rounded(out, image)
 
 
 def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
@@ -74,25 +74,25 @@ def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
         out.copy_(_pull(image, coords, options))
         return
     _refuse_nonfinite("sample", p, coords)
-    cpu.pull(p, _view(image), _view(_wide(coords)), _view(out), torch.get_num_threads())
+    cpu.pull(p, view(image), view(wide(coords)), view(out), torch.get_num_threads())
 
 
 def _pull_grad(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample_grad", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample_grad", p, coords)
-    image_, coords_ = _wide(image), _wide(coords)
+    image_, coords_ = wide(image), wide(coords)
     out = torch.empty(p.jacobian_shape, dtype=image_.dtype)
-    cpu.pull_grad(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
-    return _rounded(out, image)
+    cpu.pull_grad(p, view(image_), view(coords_), view(out), torch.get_num_threads())
+    return rounded(out, image)
 
 
 def _push(values: Tensor, coords: Tensor, shape: Sequence[int], options: str) -> Tensor:
     p = planned("splat", tuple(shape), values.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("splat", p, coords)
-    values_, coords_ = _wide(_fitting("splat", "values", values, p)), _wide(coords)
+    values_, coords_ = wide(_fitting("splat", "values", values, p)), wide(coords)
     image = torch.empty(tuple(shape), dtype=values_.dtype)
-    cpu.push(p, _view(values_), _view(coords_), _view(image), torch.get_num_threads())
-    return _rounded(image, values)
+    cpu.push(p, view(values_), view(coords_), view(image), torch.get_num_threads())
+    return rounded(image, values)
 
 
 def _pull_backward(
@@ -100,24 +100,24 @@ def _pull_backward(
 ) -> tuple[Tensor, Tensor]:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     grad = _fitting("the backward of sample", "grad", grad, p)
-    image_, coords_, grad_ = _wide(image), _wide(coords), _wide(grad)
+    image_, coords_, grad_ = wide(image), wide(coords), wide(grad)
     layout = _layout(image_, image.shape)  # of all three, if it is channels last: the engine then walks whole points
     grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
     grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
     cpu.backward(
         p,
-        _view(grad_),
-        _view(image_),
-        _view(coords_),
-        _view(grad_image) if mask[0] else None,
-        _view(grad_coords) if mask[1] else None,
+        view(grad_),
+        view(image_),
+        view(coords_),
+        view(grad_image) if mask[0] else None,
+        view(grad_coords) if mask[1] else None,
         torch.get_num_threads(),
     )
-    return _rounded(grad_image, image), _rounded(grad_coords, coords)
+    return rounded(grad_image, image), rounded(grad_coords, coords)
 
 
-def _view(tensor: Tensor) -> tuple[int, str, Any, Any]:
+def view(tensor: Tensor) -> tuple[int, str, Any, Any]:
     """What the engine reads: memory that the caller's reference keeps alive."""
     return tensor.data_ptr(), _CODES[tensor.dtype], tensor.shape, tensor.stride()
 
@@ -127,12 +127,12 @@ def _memory(tensor: Tensor) -> plan.Memory:
     return tensor.data_ptr(), tuple(tensor.shape), tuple(stride * item for stride in tensor.stride()), item
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """Half types are computed in float32 and rounded once, at the end."""
     return tensor if tensor.dtype in _CODES else tensor.float()
 
 
-def _rounded(tensor: Tensor, like: Tensor) -> Tensor:
+def rounded(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
 
 
