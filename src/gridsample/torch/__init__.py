@@ -47,9 +47,10 @@ def accelerate(function: Callable[..., Any] | None = None, *, warn: bool = False
         MissingError: this torch is too old to give its own kernels back.
 
     >>> import torch, gridsample as gs
+    >>> image, grid = torch.ones(1, 1, 4, 4), torch.zeros(1, 2, 2, 2)
     >>> with gs.torch.accelerate() as acceleration:
-    ...     image = torch.nn.functional.grid_sample(torch.ones(1, 1, 4, 4), torch.zeros(1, 2, 2, 2), align_corners=False)
-    >>> image[0, 0, 0, 0], acceleration.report()
+    ...     result = torch.nn.functional.grid_sample(image, grid, align_corners=False)
+    >>> result[0, 0, 0, 0], acceleration.report()
     (tensor(1.), '1 x grid_sampler (past the dispatcher)')
     """
     acceleration = Acceleration(warn)

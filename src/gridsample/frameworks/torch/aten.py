@@ -81,8 +81,8 @@ def backward(
     image_, grid_, grad_ = (wide(tensor).contiguous() for tensor in (image, grid, grad))
     grad_image = torch.empty_like(image_) if mask[0] else None
     grad_grid = torch.empty_like(grid_) if mask[1] else None
-    results = [None if result is None else view(result) for result in (grad_image, grad_grid)]
-    cpu.backward(p, view(grad_), view(image_), view(grid_), *results, torch.get_num_threads())
+    to_image, to_grid = (None if result is None else view(result) for result in (grad_image, grad_grid))
+    cpu.backward(p, view(grad_), view(image_), view(grid_), to_image, to_grid, torch.get_num_threads())
     both = (grad_image, image), (grad_grid, grid)
     return tuple(None if result is None else rounded(result, like) for result, like in both)  # type: ignore[return-value]
 
@@ -117,10 +117,10 @@ class Kernels:
 
         with warnings.catch_warnings():  # torch warns that a kernel is replaced, which is what was asked for
             warnings.simplefilter("ignore", UserWarning)
-            self.library.impl(name, kernel, "CPU", with_keyset=True)
+            self.library.impl(name, kernel, "CPU", with_keyset=True)  # type: ignore[no-untyped-call]
 
     def remove(self) -> None:
-        self.library._destroy()
+        self.library._destroy()  # type: ignore[no-untyped-call]
 
 
 torch_grid_sampler: Any = torch.grid_sampler

@@ -40,14 +40,14 @@ def register() -> None:
         return [Shard(0) if most > 1 and tensor.shape[0] == most else whole for tensor in (image, coords)]
 
     def reading(image: Any, coords: Any, options: str) -> list[Any]:
-        found = [([whole], [whole, whole, None]), ([Shard(1)], [Shard(1), whole, None])]
+        found: list[Any] = [([whole], [whole, whole, None]), ([Shard(1)], [Shard(1), whole, None])]
         if max(image.shape[0], coords.shape[0]) > 1:
             found.append(([Shard(0)], [*of_batch(image, coords), None]))
         points = range(1, len(coords.shape) - 1)
         return [*found, *(([Shard(d + 1)], [whole, Shard(d), None]) for d in points)]
 
     def backward(grad: Any, image: Any, coords: Any, options: str, mask: Any) -> list[Any]:
-        found = [([whole, whole], [whole, whole, whole, None, None])]
+        found: list[Any] = [([whole, whole], [whole, whole, whole, None, None])]
         if max(image.shape[0], coords.shape[0]) > 1:
             cut = of_batch(image, coords)
             results = [summed if placement is whole else placement for placement in cut]
@@ -59,7 +59,7 @@ def register() -> None:
     def spreading(values: Any, coords: Any, shape: Any, options: str) -> list[Any]:
         # `shape` is the whole image's, whatever piece of values there is: cut batches or channels would not fit it
         points = range(1, len(coords.shape) - 1)
-        found = [([whole], [whole, whole, None, None])]
+        found: list[Any] = [([whole], [whole, whole, None, None])]
         return [*found, *(([summed], [Shard(d + 1), Shard(d), None, None]) for d in points)]
 
     for operator, rule in (
