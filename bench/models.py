@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model families of `transformers` that sample grids, small and with random weights: one row each.
 
-A row gives a model and the inputs of one forward call. The images are small enough for a test; `scale` makes them larger.
+A row gives a model and the inputs of one forward call, for images of a given side.
 """
 
 from __future__ import annotations

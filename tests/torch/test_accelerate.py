@@ -31,6 +31,8 @@ def tensors(axes: int = 2, dtype: torch.dtype = torch.float32, layout: str = "co
         image = image.to(memory_format=torch.channels_last if axes == 2 else torch.channels_last_3d)
     elif layout == "transposed":
         image, grid = image.transpose(-1, -2), grid.transpose(1, 2)
+    elif layout == "one channel":  # contiguous and channels last at once
+        image = image[:, :1]
     elif layout == "few points":
         grid = grid[:, :1, :1]
         image = image.to(memory_format=torch.channels_last if axes == 2 else torch.channels_last_3d)
@@ -62,7 +64,7 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "channels last", "transposed", "few points"])
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "transposed", "one channel", "few points"])
 @pytest.mark.parametrize(("axes", "mode", "padding", "corners"), CHOICES)
 def test_the_same_numbers_shapes_and_strides(axes, mode, padding, corners, layout):
     for dtype, bound in ((torch.float32, 2e-5), (torch.float64, 1e-12)):
@@ -92,6 +94,7 @@ def test_second_derivatives_are_torchs():
     assert "grid_sampler_2d_backward" in acceleration.report()
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_what_we_do_not_do_is_torchs_and_said_on_request():
     image, grid = tensors()
     volume, points = tensors(3)
@@ -228,6 +231,9 @@ print(sum(room.done.values()) if room else "not there")
 """
 
 
+START = "import os; os.environ.get('GRIDSAMPLE_ACCELERATE') and __import__('gridsample.autostart').autostart.watch()"
+
+
 @pytest.mark.parametrize(
     ("value", "first", "calls"),
     [
@@ -238,7 +244,7 @@ print(sum(room.done.values()) if room else "not there")
         # what the .pth file of an installation does, for a program that never names us
         (
             "1",
-            "import os; os.environ.get('GRIDSAMPLE_ACCELERATE') and __import__('gridsample.autostart').autostart.watch()",
+            START,
             "1",
         ),
     ],
@@ -266,7 +272,8 @@ def test_an_unknown_value_of_the_variable_is_refused():
 
 
 def test_a_missing_or_old_torch_gives_one_sentence(monkeypatch):
-    code = "import sys; sys.modules['torch'] = None\nimport gridsample as gs\ntry: gs.torch\nexcept ImportError as e: print(e)"
+    code = "import sys; sys.modules['torch'] = None\n"
+    code += "import gridsample as gs\ntry: gs.torch\nexcept ImportError as e: print(e)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.startswith(
         "gridsample.torch: expected torch to be installed, got no module named 'torch'; install"

@@ -10,6 +10,7 @@ A call that we cannot do goes to the kernel that was there before, and is counte
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
 from functools import lru_cache
@@ -66,7 +67,7 @@ def forward(axes: int, image: Tensor, grid: Tensor, mode: int, padding: int, cor
     else:  # few points of a large image: the result is the smaller thing to put in order
         target = out if image_.stride(1) != 1 else torch.empty_like(out, memory_format=_CHANNELS_LAST[axes])
     cpu.pull(p, view(image_), view(grid_), view(target), torch.get_num_threads())
-    return rounded(target.contiguous(), image)
+    return rounded(out if target is out else out.copy_(target), image)
 
 
 _CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -79,8 +80,8 @@ def backward(
     if grad.shape != p.out_shape or grad.dtype != image.dtype:
         raise _Left(f"grad_output of shape {tuple(grad.shape)} and type {grad.dtype}")
     image_, grid_, grad_ = (wide(tensor).contiguous() for tensor in (image, grid, grad))
-    grad_image = torch.empty_like(image_) if mask[0] else None
-    grad_grid = torch.empty_like(grid_) if mask[1] else None
+    grad_image = torch.empty(image.shape, dtype=image_.dtype) if mask[0] else None
+    grad_grid = torch.empty(grid.shape, dtype=grid_.dtype) if mask[1] else None
     to_image, to_grid = (None if result is None else view(result) for result in (grad_image, grad_grid))
     cpu.backward(p, view(grad_), view(image_), view(grid_), to_image, to_grid, torch.get_num_threads())
     both = (grad_image, image), (grad_grid, grid)
@@ -136,6 +137,10 @@ def grid_sampler(
             done["grid_sampler"] += 1
             return known  # type: ignore[no-any-return]
     return torch_grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)  # type: ignore[no-any-return]
+
+
+with contextlib.suppress(AttributeError):  # TorchScript knows what stands behind a function by this table
+    torch.jit._builtins._register_builtin(grid_sampler, "aten::grid_sampler")  # type: ignore[no-untyped-call]
 
 
 def _short(input: Any, grid: Any, mode: Any, padding: Any, corners: Any) -> Any:
