@@ -260,4 +260,9 @@ def loss_of(outputs: Any) -> torch.Tensor:
             [collect(v) for v in x]
 
     collect(outputs)
-    return torch.stack([x.double().square().mean() for x in tensors]).sum()
+    return torch.stack([_weighed(x.double().flatten()) for x in tensors]).sum()
+
+
+def _weighed(x: torch.Tensor) -> torch.Tensor:
+    """Weights that are all different: squares of unit vectors, say, would have no gradient but rounding."""
+    return (x * torch.arange(len(x)).sin()).sum() / len(x) ** 0.5
