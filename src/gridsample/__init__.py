@@ -9,7 +9,7 @@ Public names are exported here by hand; everything else is private. Importing th
 import os
 from typing import Any
 
-from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat
+from gridsample.api import affine_grid, grid_sample, multiscale_deformable_attention, sample, sample_grad, splat
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
@@ -21,6 +21,7 @@ __all__ = [
     "affine_grid",
     "get_num_threads",
     "grid_sample",
+    "multiscale_deformable_attention",
     "sample",
     "sample_grad",
     "set_num_threads",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gridsample import affine, errors, frameworks, plan
+from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import for_device, names
 from gridsample.frameworks.torch import derivatives, quick, sharding
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
@@ -60,6 +60,14 @@ def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Te
 
     grid: Tensor = affine.affine_grid(theta.to(computed), size[2:], align_corners, ramp)
     return grid.to(theta.dtype)
+
+
+def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tensor, weights: Tensor) -> Tensor:
+    from gridsample.frameworks.torch import deformable  # registers two more operators: not everyone needs them
+
+    levels = attention.levels_of(shapes)
+    deformable.check(value, locations, weights, levels)
+    return deformable.call(value, locations, weights, [n for sizes in levels for n in sizes])  # type: ignore[no-any-return]
 
 
 def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -197,7 +197,7 @@ def _pull_backward_fake(
     return grad_image, coords.new_empty(coords.shape if mask[1] else [0])
 
 
-def _register(schema: str, kernel: Any, fake: Any) -> Any:
+def register(schema: str, kernel: Any, fake: Any) -> Any:
     LIBRARY.define(schema)
     name = schema.partition("(")[0]
     LIBRARY.impl(name, kernel, "CPU")
@@ -205,13 +205,13 @@ def _register(schema: str, kernel: Any, fake: Any) -> Any:
     return getattr(torch.ops.gridsample, name).default
 
 
-pull = _register("pull(Tensor image, Tensor coords, str options) -> Tensor", _pull, _pull_fake)
-pull_out = _register(
+pull = register("pull(Tensor image, Tensor coords, str options) -> Tensor", _pull, _pull_fake)
+pull_out = register(
     "pull_out(Tensor image, Tensor coords, str options, Tensor(a!) out) -> ()", _pull_out, _pull_out_fake
 )
-pull_grad = _register("pull_grad(Tensor image, Tensor coords, str options) -> Tensor", _pull_grad, _pull_grad_fake)
-push = _register("push(Tensor values, Tensor coords, SymInt[] shape, str options) -> Tensor", _push, _push_fake)
-pull_backward = _register(
+pull_grad = register("pull_grad(Tensor image, Tensor coords, str options) -> Tensor", _pull_grad, _pull_grad_fake)
+push = register("push(Tensor values, Tensor coords, SymInt[] shape, str options) -> Tensor", _push, _push_fake)
+pull_backward = register(
     "pull_backward(Tensor grad, Tensor image, Tensor coords, str options, bool[2] mask) -> (Tensor, Tensor)",
     _pull_backward,
     _pull_backward_fake,
