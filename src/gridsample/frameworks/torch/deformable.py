@@ -4,9 +4,9 @@
     gridsample::attention(value, locations, weights, shapes) -> values          shapes: all levels', one after another
     gridsample::attention_backward(grad, value, locations, weights, shapes, mask)
 
-Each level is a view of value, its channels adjacent in memory. Forward: for some queries at a time, each level is read
-and weighed into the sum. Backward: for some heads at a time, each level is read again (the gradient of weights needs
-the samples) and its pixels' gradient is written where it belongs.
+Each level is a view of value, its channels adjacent in memory. Forward: some queries at a time are read, so few that
+their samples stay in a cache, and weighed. Backward: the same again for the gradient of weights, which needs the
+samples; then level by level, for some heads at a time, the gradients of pixels and points, written where they belong.
 """
 
 from __future__ import annotations
@@ -44,10 +44,23 @@ def _images(value: Tensor, n: int, levels: Sequence[Any]) -> Iterator[Tensor]:
         yield level.permute(axes, axes + 1, *range(axes))
 
 
-def _read(image: Tensor, points: Tensor, samples: Tensor) -> None:
-    """samples (heads, Q, P, C) = image (heads, C, *sizes) at points (heads, Q, P, axes)"""
-    p = planned("sample", image.shape, image.dtype, points.shape, points.dtype, TEXT)
-    cpu.pull(p, view(image), view(points), view(samples.movedim(-1, 1)), torch.get_num_threads())
+def _samples(images: Sequence[Tensor], locations: Tensor) -> Tensor:
+    """(Q * heads, levels * points, C): what some queries read, at locations (Q, heads, levels, points, axes)."""
+    queries, heads, levels, points, _ = locations.shape
+    samples = images[0].new_empty(queries, heads, levels, points, images[0].shape[1])
+    for level, image in enumerate(images):
+        at = locations[:, :, level].transpose(0, 1).contiguous()
+        p = planned("sample", image.shape, image.dtype, at.shape, at.dtype, TEXT)
+        out = samples[:, :, level].permute(1, 3, 0, 2)  # (heads, C, Q, points)
+        cpu.pull(p, view(image), view(at), view(out), torch.get_num_threads())
+    return samples.flatten(2, 3).flatten(0, 1)
+
+
+def _pieces(queries: int, numbers: int) -> Iterator[slice]:
+    """Some queries at a time, each with so many numbers."""
+    some = max(1, attention.CHUNK // max(1, numbers))
+    for q in range(0, queries, some):
+        yield slice(q, q + some)
 
 
 def _forward(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[int]) -> Tensor:
@@ -55,20 +68,14 @@ def _forward(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence
     check(value, locations, weights, levels)
     value_, locations_ = wide(value), wide(locations)
     batch, _, heads, channels = value.shape
-    queries, points = locations.shape[1], locations.shape[4]
+    queries, every = locations.shape[1], locations.shape[3] * locations.shape[4]
     out = value_.new_empty(batch, queries, heads, channels)
-    some = max(1, attention.CHUNK // max(1, heads * points * channels))
     for n in range(batch):
         images = list(_images(value_, n, levels))
-        for q in range(0, queries, some):
-            count = min(some, queries - q)
-            samples = value_.new_empty(heads, count, points, channels)
-            total = value_.new_zeros(heads * count, 1, channels)
-            for level, image in enumerate(images):
-                _read(image, locations_[n, q : q + count, :, level].transpose(0, 1).contiguous(), samples)
-                weigh = weights[n, q : q + count, :, level].transpose(0, 1).to(value_.dtype)
-                total.baddbmm_(weigh.reshape(len(total), 1, points), samples.flatten(0, 1))
-            out[n, q : q + count] = total.view(heads, count, channels).transpose(0, 1)
+        for some in _pieces(queries, heads * every * channels):
+            weigh = weights[n, some].to(value_.dtype)
+            each = weigh.reshape(len(weigh) * heads, 1, every)
+            out[n, some] = (each @ _samples(images, locations_[n, some])).view(len(weigh), heads, channels)
     return rounded(out.flatten(2), value)
 
 
@@ -79,47 +86,65 @@ def _backward(
     check(value, locations, weights, levels)
     value_, locations_ = wide(value), wide(locations)
     batch, _, heads, channels = value.shape
-    queries, points = locations.shape[1], locations.shape[4]
-    grad_ = grad.reshape(batch, queries, heads, channels).to(value_.dtype)
-    results = [
+    grad_ = grad.reshape(batch, locations.shape[1], heads, channels).to(value_.dtype)
+    to_value, to_locations, to_weights = (
         torch.empty(tensor.shape if asked else (0,), dtype=kind)
         for tensor, asked, kind in (
             (value, mask[0], value_.dtype),
             (locations, mask[1], locations_.dtype),
             (weights, mask[2], value_.dtype),
         )
-    ]
-    some = max(1, 4 * attention.CHUNK // max(1, queries * points * channels))
+    )
     for n in range(batch):
-        to_images = list(_images(results[0], n, levels)) if mask[0] else [None] * len(levels)
-        for h in range(0, heads, some):
-            these = slice(h, h + some)
-            given = grad_[n, :, these].transpose(0, 1).contiguous()  # (heads, Q, C)
-            samples = value_.new_empty(*given.shape[:2], points, channels)
-            for level, image in enumerate(_images(value_, n, levels)):
-                at = locations_[n, :, these, level].transpose(0, 1).contiguous()
-                if mask[2]:
-                    _read(image[these], at, samples)
-                    dots = samples.flatten(0, 1) @ given.flatten(0, 1)[..., None]
-                    results[2][n, :, these, level] = dots.view(samples.shape[:3]).transpose(0, 1)
-                if not (mask[0] or mask[1]):
-                    continue
-                weigh = weights[n, :, these, level].transpose(0, 1).to(value_.dtype)
-                torch.mul(given[:, :, None], weigh[..., None], out=samples)
-                to_image, to_points = to_images[level], torch.empty_like(at) if mask[1] else None
-                p = planned("sample", image[these].shape, image.dtype, at.shape, at.dtype, TEXT)
-                cpu.backward(
-                    p,
-                    view(samples.movedim(-1, 1)),
-                    view(image[these]),
-                    view(at),
-                    None if to_image is None else view(to_image[these]),
-                    None if to_points is None else view(to_points),
-                    torch.get_num_threads(),
-                )
-                if to_points is not None:
-                    results[1][n, :, these, level] = to_points.transpose(0, 1)
-    return tuple(rounded(r, like) for r, like in zip(results, (value, locations, weights), strict=True))  # type: ignore[return-value]
+        images = list(_images(value_, n, levels))
+        if mask[2]:
+            _to_weights(images, locations_[n], grad_[n], to_weights[n])
+        if mask[0] or mask[1]:
+            to_images = list(_images(to_value, n, levels)) if mask[0] else None
+            _to_places(images, locations_[n], weights[n], grad_[n], to_images, to_locations[n] if mask[1] else None)
+    return rounded(to_value, value), rounded(to_locations, locations), rounded(to_weights, weights)
+
+
+def _to_weights(images: Sequence[Tensor], locations: Tensor, grad: Tensor, to_weights: Tensor) -> None:
+    """to_weights (Q, heads, levels, points) = the products of samples and grad (Q, heads, C)"""
+    numbers = locations[0, ..., 0].numel() * grad.shape[-1] if len(locations) else 0
+    for some in _pieces(len(locations), numbers):
+        dots = _samples(images, locations[some]) @ grad[some].flatten(0, 1)[..., None]
+        to_weights[some] = dots.view(to_weights[some].shape)
+
+
+def _to_places(
+    images: Sequence[Tensor],
+    locations: Tensor,
+    weights: Tensor,
+    grad: Tensor,
+    to_images: Sequence[Tensor] | None,
+    to_locations: Tensor | None,
+) -> None:
+    """The gradients of the pixels and of the points. A head at a time, or some: each pixel is written once."""
+    queries, heads, _, points, _ = locations.shape
+    some = max(1, 4 * attention.CHUNK // max(1, queries * points * grad.shape[-1]))
+    for h in range(0, heads, some):
+        these = slice(h, h + some)
+        given = grad[:, these].transpose(0, 1)[:, :, None].contiguous()  # (heads, Q, 1, C)
+        weighed = given.new_empty(len(given), queries, points, grad.shape[-1])
+        for level, image in enumerate(images):
+            at = locations[:, these, level].transpose(0, 1).contiguous()
+            weigh = weights[:, these, level].transpose(0, 1).to(grad.dtype)
+            torch.mul(given, weigh[..., None], out=weighed)
+            to_points = None if to_locations is None else torch.empty_like(at)
+            p = planned("sample", image[these].shape, image.dtype, at.shape, at.dtype, TEXT)
+            cpu.backward(
+                p,
+                view(weighed.movedim(-1, 1)),
+                view(image[these]),
+                view(at),
+                None if to_images is None else view(to_images[level][these]),
+                None if to_points is None else view(to_points),
+                torch.get_num_threads(),
+            )
+            if to_locations is not None and to_points is not None:
+                to_locations[:, these, level] = to_points.transpose(0, 1)
 
 
 def _forward_fake(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[int]) -> Tensor:
