@@ -12,6 +12,7 @@ of these is given with its quartiles. Outputs and gradients are compared first; 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -94,16 +95,15 @@ def ratios(work: Any, runs: int, clock: Any) -> tuple[list[float], list[float]]:
     """Seconds without, and the ratios of neighbours."""
     times: list[float] = []
     found: list[float] = []
-    for _ in range(runs):
-        start = clock()
-        work()
-        between = clock()
-        with gs.torch.accelerate():
-            middle = clock()
-            work()
-            end = clock()
-        times.append(between - start)
-        found.append((between - start) / (end - middle))
+    for run in range(runs):
+        seconds = {}
+        for accelerated in (False, True) if run % 2 else (True, False):
+            with gs.torch.accelerate() if accelerated else contextlib.nullcontext():
+                start = clock()
+                work()
+                seconds[accelerated] = clock() - start
+        times.append(seconds[False])
+        found.append(seconds[False] / seconds[True])
     return times, found
 
 
