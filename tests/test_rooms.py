@@ -48,6 +48,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.aten": {"torch"},
     "frameworks.torch.deformable": {"torch"},
     "frameworks.torch.acceleration": {"torch"},
+    "frameworks.torch.team": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},
