@@ -6,9 +6,18 @@
 Public names are exported here by hand; everything else is private. Importing this loads NumPy and nothing heavier.
 """
 
+import os
 from typing import Any
 
-from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat, valid_mask
+from gridsample.api import (
+    affine_grid,
+    grid_sample,
+    multiscale_deformable_attention,
+    sample,
+    sample_grad,
+    splat,
+    valid_mask,
+)
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
@@ -20,6 +29,7 @@ __all__ = [
     "affine_grid",
     "get_num_threads",
     "grid_sample",
+    "multiscale_deformable_attention",
     "sample",
     "sample_grad",
     "set_num_threads",
@@ -29,7 +39,7 @@ __all__ = [
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ("dialects",)
+_ROOMS: tuple[str, ...] = ("dialects", "torch")
 
 
 def __getattr__(name: str) -> Any:
@@ -46,3 +56,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS})
+
+
+if os.environ.get("GRIDSAMPLE_ACCELERATE"):
+    from gridsample.autostart import watch
+
+    watch()
+    del watch

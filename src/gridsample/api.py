@@ -329,6 +329,41 @@ def valid_mask(
     return prepare.valid(framework, where, coords, sizes, frame, order, rim)
 
 
+def multiscale_deformable_attention(value: Any, shapes: Any, locations: Any, weights: Any) -> Any:
+    """Multi-scale deformable attention: points of several feature maps read, weighed and added up, for each query.
+
+        out[n, q, h] = sum over levels l, points p  weights[n, q, h, l, p] * sample(level l, locations[n, q, h, l, p])
+
+    (Zhu et al., Deformable DETR, arXiv 2010.04159, equation 3, without its linear layers.) The samples are never held
+    together: what is kept for the backward are the arguments.
+
+    Shapes:
+        value: (N, pixels, heads, C): all levels, each flattened row by row, one after another along axis 1.
+        shapes: the (height, width) of each level, a sequence of them or a (levels, 2) array.
+        locations: (N, queries, heads, levels, points, 2). weights: (N, queries, heads, levels, points).
+        float16, bfloat16, float32 or float64, in any mixture. Sizes and components may be 1 to 3 instead of 2.
+
+    Convention:
+        locations are positions in the level, x first, 0 and 1 its outer edges (`sample` with frame="unit"); linear
+        weights, and zero outside. weights are used as they are: a softmax is the caller's. Half types are computed in
+        float32 and rounded once.
+
+    Returns:
+        (N, queries, heads * C), of value's type. First derivatives by value, locations and weights.
+
+    Raises:
+        ShapeError, RankError, DtypeError, ArgumentTypeError, DeviceError.
+
+    >>> import torch, gridsample as gs
+    >>> value, shapes = torch.arange(5.0).reshape(1, 5, 1, 1), [(2, 2), (1, 1)]
+    >>> locations, weights = torch.full((1, 1, 1, 2, 1, 2), 0.5), torch.tensor([1.0, 0.25]).reshape(1, 1, 1, 2, 1)
+    >>> gs.multiscale_deformable_attention(value, shapes, locations, weights)
+    tensor([[[2.5000]]])
+    """
+    framework = frameworks.of("multiscale_deformable_attention", value=value, locations=locations, weights=weights)
+    return framework.multiscale_deformable_attention(value, shapes, locations, weights)
+
+
 def _given(where: str) -> bool:
     """What ``align_corners=None`` counts as, said aloud: torch's functions warn too."""
     message = f"{where}: align_corners=None counts as False; say which you mean to silence this"

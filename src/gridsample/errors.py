@@ -54,6 +54,10 @@ class DerivativeError(GridSampleError, NotImplementedError):
     """A derivative that does not exist yet: said at once, never answered with zeros."""
 
 
+class MissingError(GridSampleError, ImportError):
+    """A library that is not installed, or too old for what was asked of it."""
+
+
 def listed(names: Iterable[str]) -> str:
     """'a', 'b' or 'c'"""
     quoted = [repr(name) for name in names]

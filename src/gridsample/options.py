@@ -254,7 +254,12 @@ def flag(where: str, argument: str, value: object) -> bool:
 def whole_numbers(where: str, argument: str, value: Sequence[int]) -> tuple[int, ...]:
     """A tuple of integers from any sequence of them."""
     try:
-        return tuple(operator.index(n) for n in value)
+        return tuple(n if isinstance(n, int) or _is_symbol(n) else operator.index(n) for n in value)
     except TypeError:
         do = "pass a tuple of whole numbers"
         raise ArgumentTypeError(where, f"{argument} to be a sequence of integers", repr(value), do) from None
+
+
+def _is_symbol(size: object) -> bool:
+    """Whether this is torch's symbol for a size, which becomes a fixed number when it is asked for its index."""
+    return hasattr(size, "__sym_max__")

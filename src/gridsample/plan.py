@@ -19,6 +19,7 @@ from gridsample.spec.frames import FRAMES, component
 from gridsample.spec.kernels import COMPILED, KERNELS, Kernel, find
 
 Shape = tuple[int, ...]
+Rules = tuple[tuple[str, str], ...]  # the kernel and the boundary of each spatial axis
 Memory = tuple[int, Shape, Shape, int]  # address, shape, strides in bytes, bytes of an item
 
 MAX_AXES = 3  # of the compiled engine
@@ -77,10 +78,12 @@ class Plan:
 
     def tap_rule(self, axis: AxisPlan) -> str:
         """The boundary that taps follow: where the position was folded, few of them are outside, and none of one or two."""
-        if self.options.fold == "tap" or BOUNDARIES[axis.boundary].family == "hole":
-            return axis.boundary
-        row: Kernel | None = find(axis.kernel)
-        return "mirror" if axis.boundary == "wrap" or (row and row.taps > 2) else "zero"
+        return tap_rule(self.options, axis.kernel, axis.boundary)
+
+    @property
+    def rules(self) -> Rules:
+        """What `check` gives."""
+        return tuple((axis.kernel, axis.boundary) for axis in self.axes)
 
     @cached_property
     def uncompiled(self) -> str:
@@ -95,7 +98,9 @@ class Plan:
             f"the kernel {kernels[0]} of {taps} taps (it has {', '.join(map(str, COMPILED))})": taps not in COMPILED,
             f"the kernel {kernels[0]}, which is no row of its table": kernels[0] not in KERNELS,
             f"derivatives of order {sum(o.derivative)}": bool(o.derivative),
-            "positions folded, and taps mirrored after": any(self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes),
+            "positions folded, and taps mirrored after": any(
+                self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes
+            ),
             "outside beyond the outermost centres": o.outside is not None and o.limit != "edges",
         }
         return next((what for what, applies in reasons.items() if applies), "")
@@ -127,12 +132,32 @@ class Plan:
         return "\n".join(lines)
 
 
+def tap_rule(options: Options, kernel: str, boundary: str) -> str:
+    """`Plan.tap_rule`, of an axis with this kernel and boundary."""
+    if options.fold == "tap" or BOUNDARIES[boundary].family == "hole":
+        return boundary
+    row: Kernel | None = find(kernel)
+    return "mirror" if boundary == "wrap" or (row and row.taps > 2) else "zero"
+
+
 @remembered
 def make(
     where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
 ) -> Plan:
     """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit."""
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
+    rules = check(where, image_shape, image_dtype, coords_shape, coords_dtype, options)
+    resolved = []
+    for d, (n, (kernel, boundary)) in enumerate(zip(image_shape[2:], rules, strict=True)):
+        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
+        resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, len(rules)), offset, scale, shift))
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+
+
+def check(
+    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+) -> Rules:
+    """Raises if anything of a call named ``where`` does not fit; each axis's rules. Sizes may be symbolic."""
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
     if axes < 1 or (axes > MAX_AXES and where == "grid_sample"):
@@ -164,11 +189,7 @@ def make(
     if len(kernels) != axes:
         do = "give one name, or one per spatial axis in memory order (rows before columns)"
         raise OptionError(where, f"1 or {axes} kernels", repr(options.kernel), do)
-    resolved = []
-    for d, (n, kernel, boundary) in enumerate(zip(image_shape[2:], kernels, boundaries, strict=True)):
-        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
-        resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, axes), offset, scale, shift))
-    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+    return tuple(zip(kernels, boundaries, strict=True))
 
 
 def _rank_advice(axes: int) -> str:
@@ -179,12 +200,15 @@ def _rank_advice(axes: int) -> str:
 
 def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Shape, coords_shape: Shape) -> None:
     axes = len(image_shape) - 2
-    got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
     expected = f"{coords_name} (N, *out, {axes}) for {image_name} with {axes} spatial axes"
+
+    def got() -> str:  # when something is wrong: a symbolic size that is written out becomes a fixed one
+        return f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
+
     if len(coords_shape) < 2:
-        raise RankError(where, expected, got, f"{coords_name} needs a batch axis first and {axes} components last")
+        raise RankError(where, expected, got(), f"{coords_name} needs a batch axis first and {axes} components last")
     if len(coords_shape) > MAX_RANK:
-        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got, "flatten some of the output axes")
+        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got(), "flatten some of the output axes")
     if coords_shape[-1] != axes:
         do = f"put the {axes} components of each point last"
         if len(coords_shape) == axes + 2 and coords_shape[1] == axes:
@@ -193,10 +217,10 @@ def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Sh
         elif len(coords_shape) == axes + 1 and coords_shape[0] == axes:
             order = (*range(1, axes + 1), 0)
             do = f"the components lie on axis 0: permute (transpose) {coords_name} to {order} and add a batch axis"
-        raise ShapeError(where, expected, got, do)
+        raise ShapeError(where, expected, got(), do)
     if where == "grid_sample" and len(coords_shape) != len(image_shape):
         do = "use gridsample.sample for lists of points and other output ranks"
-        raise RankError(where, f"grid with {axes + 2} axes, as input has", got, do)
+        raise RankError(where, f"grid with {axes + 2} axes, as input has", got(), do)
 
 
 def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: str, coords_dtype: str) -> None:
@@ -217,12 +241,15 @@ def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: st
 
 def check_values(where: str, values_shape: Shape, coords_shape: Shape) -> None:
     """Values to be splatted, (N or 1, C, *out), against the coordinates (N or 1, *out, D)."""
-    got = f"values of shape {values_shape} and coords of shape {coords_shape}"
+
+    def got() -> str:
+        return f"values of shape {values_shape} and coords of shape {coords_shape}"
+
     if len(values_shape) != len(coords_shape) or values_shape[2:] != coords_shape[1:-1]:
         do = "give one value per channel and point"
-        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got, do)
+        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got(), do)
     if values_shape[0] != coords_shape[0] and 1 not in (values_shape[0], coords_shape[0]):
-        raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
+        raise ShapeError(where, "batch sizes that are equal or 1", got(), "repeat or select the shorter batch")
 
 
 def check_out(where: str, plan: Plan, shape: Shape, dtype: str, strides: Shape, writable: bool) -> None:

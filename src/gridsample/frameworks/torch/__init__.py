@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gridsample import affine, errors, frameworks, plan
-from gridsample.frameworks.torch import derivatives, quick, space, team
-from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
+from gridsample import affine, attention, errors, frameworks, plan
+from gridsample.frameworks.torch import derivatives, quick, sharding, space, team
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
 from gridsample.options import Options
 from gridsample.spec.dtypes import DTYPES
 
@@ -25,15 +25,18 @@ team.lend()
 
 
 def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tensor | None = None) -> Tensor:
+    if where == "grid_sample":
+        image, coords = _as_autocast(image, coords)
     _check_devices(where, image, coords, "image")
-    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     plain = image.dtype in NAMES and not options.prefilter
     if out is None:
-        return derivatives.pull(image, coords, options.text) if plain else _pull(p, image, coords, options)
+        rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+        return derivatives.pull(image, coords, options.text) if plain else _pull(rules, image, coords, options)
+    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     _check_out(where, p, out, image)
     if not plain:
         derivatives.refuse_out(image, coords, out)
-        return out.copy_(_pull(p, image, coords, options))
+        return out.copy_(_pull(p.rules, image, coords, options))
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
     return out if target is out else out.copy_(target)
@@ -45,37 +48,37 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     plan.check_sizes(where, sizes, tuple(coords.shape))
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
-    p = planned(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
+    rules = check(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
     if values.dtype.is_complex:
         return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
     if values.dtype in NAMES and not options.prefilter:
         return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
     image = derivatives.push(widened(values), coords, shape, options.filtered().text)
-    return narrowed(_coefficients(p, image, 0.0, adjoint=True), values.dtype)
+    return narrowed(_coefficients(rules, options, image, adjoint=True), values.dtype)
 
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
     _check_devices(where, image, coords, "image")
-    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+    rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     if image.dtype in NAMES and not options.prefilter:
         return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
-    return _pull(p, image, coords, options, derivatives.pull_grad)
+    return _pull(rules, image, coords, options, derivatives.pull_grad)
 
 
-def _pull(p: plan.Plan, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
+def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
     """Of an image that is complex, of whole numbers, or to be prefiltered."""
     if image.dtype.is_complex:  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
-        return torch.complex(*(_pull(p, part, coords, these, verb) for part, these in pairs))
-    coefficients = _coefficients(p, widened(image), options.fill) if options.prefilter else widened(image)
+        return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))
+    coefficients = _coefficients(rules, options, widened(image)) if options.prefilter else widened(image)
     return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
 
 
-def _coefficients(p: plan.Plan, image: Tensor, fill: float, adjoint: bool = False) -> Tensor:
+def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
     """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
-    fill = fill if isfinite(fill) else 0.0
-    rules = " ".join(f"{axis.kernel},{p.tap_rule(axis)}" for axis in p.axes)
-    return derivatives.prefilter(image - fill, rules, adjoint) + fill  # type: ignore[no-any-return]
+    fill = options.fill if isfinite(options.fill) and not adjoint else 0.0
+    text = " ".join(f"{kernel},{plan.tap_rule(options, kernel, boundary)}" for kernel, boundary in rules)
+    return derivatives.prefilter(image - fill, text, adjoint) + fill  # type: ignore[no-any-return]
 
 
 def widened(image: Tensor) -> Tensor:
@@ -102,7 +105,24 @@ def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Te
     return grid.to(theta.dtype)
 
 
+def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tensor, weights: Tensor) -> Tensor:
+    from gridsample.frameworks.torch import deformable  # registers two more operators: not everyone needs them
+
+    levels = attention.levels_of(shapes)
+    deformable.check(value, locations, weights, levels)
+    return deformable.call(value, locations, weights, [n for sizes in levels for n in sizes])  # type: ignore[no-any-return]
+
+
+def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """What torch's own rule makes of the arguments of grid_sample; `sample` takes any two types as they are."""
+    if not torch.is_autocast_enabled("cpu"):
+        return tensors
+    return tuple(t.float() if t.is_cpu and t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)
+
+
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:
+    if type(image) is not Tensor and not torch.compiler.is_compiling():
+        sharding.meet(type(image))
     if image.is_cpu and coords.is_cpu and image.layout is torch.strided and coords.layout is torch.strided:
         return
     tensors = {"input": image, "grid": coords} if where == "grid_sample" else {name: image, "coords": coords}

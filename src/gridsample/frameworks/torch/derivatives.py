@@ -305,7 +305,7 @@ def _functions(rule: Any) -> tuple[Any, Any]:
 RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradient recorded
 
 
-def _differentiable(rule: Any) -> Callable[..., Any]:
+def differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
     operator = rule.operator
     eager, transformed = _functions(rule)
@@ -344,8 +344,8 @@ def _pull_out_kernel(image: Tensor, coords: Tensor, options: str, out: Tensor) -
 
 operators.LIBRARY.impl("pull_out", _pull_out_kernel, "Autograd")
 pull_out = operators.pull_out
-pull = _differentiable(Pull)
-push = _differentiable(Push)
-pull_grad = _differentiable(PullGrad)
-pull_backward = _differentiable(PullBackward)
-prefilter = _differentiable(Prefilter)
+pull = differentiable(Pull)
+push = differentiable(Push)
+pull_grad = differentiable(PullGrad)
+pull_backward = differentiable(PullBackward)
+prefilter = differentiable(Prefilter)
