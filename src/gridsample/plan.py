@@ -95,7 +95,9 @@ class Plan:
             f"the kernel {kernels[0]} of {taps} taps (it has {', '.join(map(str, COMPILED))})": taps not in COMPILED,
             f"the kernel {kernels[0]}, which is no row of its table": kernels[0] not in KERNELS,
             f"derivatives of order {sum(o.derivative)}": bool(o.derivative),
-            "positions folded, and taps mirrored after": any(self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes),
+            "positions folded, and taps mirrored after": any(
+                self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes
+            ),
             "outside beyond the outermost centres": o.outside is not None and o.limit != "edges",
         }
         return next((what for what, applies in reasons.items() if applies), "")

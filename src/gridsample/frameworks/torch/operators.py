@@ -238,6 +238,4 @@ pull_backward = _register(
     _pull_backward,
     _pull_backward_fake,
 )
-prefilter = _register(
-    "prefilter(Tensor image, str rules, bool adjoint) -> Tensor", _prefilter, _prefilter_fake
-)
+prefilter = _register("prefilter(Tensor image, str rules, bool adjoint) -> Tensor", _prefilter, _prefilter_fake)
