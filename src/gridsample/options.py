@@ -187,9 +187,7 @@ def sample_options(
     filters = flag(where, "prefilter", prefilter) and any(row.prefilter for row in rows)
     ties = ties or next((row.ties for row in rows if row.ties), None) or "even"
     chosen = tuple(row.name for row in rows)
-    return Options(
-        chosen, tuple(names), fill, frame, order, ties, fold, nonfinite, outside, limit, prefilter=filters
-    )
+    return Options(chosen, tuple(names), fill, frame, order, ties, fold, nonfinite, outside, limit, prefilter=filters)
 
 
 @remembered

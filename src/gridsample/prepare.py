@@ -139,7 +139,9 @@ def valid(framework: Any, where: str, coords: Array, sizes: tuple[int, ...], fra
     xp, axes = framework.SPACE, len(sizes)
     if len(coords.shape) < 1 or coords.shape[-1] != axes or any(n < 1 for n in sizes):
         got = f"coords of shape {tuple(coords.shape)} and shape {sizes}"
-        raise ShapeError(where, "coords (*out, D) and D positive lengths in shape", got, "name the image's spatial sizes")
+        raise ShapeError(
+            where, "coords (*out, D) and D positive lengths in shape", got, "name the image's spatial sizes"
+        )
     if (kind := str(coords.dtype).removeprefix("torch.")) not in COMPUTED:
         do = "coordinates are real numbers: make them float32"
         raise DtypeError(where, f"coords of one of the types {', '.join(COMPUTED)}", kind, do)

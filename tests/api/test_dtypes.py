@@ -59,7 +59,9 @@ def test_halves_go_to_the_even_number_and_nan_to_zero(put, get):
     assert get(gs.sample(image, coords)).tolist() == [[[2, 2, 0, 255]]]
     assert get(gs.sample(image, coords, nonfinite="outside", outside=300.0)).tolist() == [[[2, 2, 255, 255]]]
     flags = put(np.array([[[True, False, True]]]))
-    assert get(gs.sample(flags, put(np.array([[[0.4], [0.5], [0.6], [2.0]]])))).tolist() == [[[True, False, False, True]]]
+    assert get(gs.sample(flags, put(np.array([[[0.4], [0.5], [0.6], [2.0]]])))).tolist() == [
+        [[True, False, False, True]]
+    ]
 
 
 @pytest.mark.parametrize(("put", "get"), LIBRARIES)
@@ -160,7 +162,9 @@ def test_valid_mask_says_what_outside_does():
         image = np.ones((1, 1, 5, 6))
         for within in ("edges", "centres"):
             mask = gs.valid_mask(coords * scale, (5, 6), within=within, **options)
-            read = gs.sample(image, coords * scale, boundary="clamp", outside=0.0, limit=within, nonfinite="outside", **options)
+            read = gs.sample(
+                image, coords * scale, boundary="clamp", outside=0.0, limit=within, nonfinite="outside", **options
+            )
             np.testing.assert_array_equal(mask, read[:, 0] == 1)
             assert not mask[0, 0]
     for kernel in ("linear", "cubic", "bspline2", "nearest"):

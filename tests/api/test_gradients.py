@@ -13,7 +13,6 @@ from torch.autograd import gradcheck
 
 import gridsample as gs
 from gridsample.backends import cpu
-from gridsample.errors import DerivativeError
 from gridsample.frameworks import CALLS
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.kernels import KERNELS

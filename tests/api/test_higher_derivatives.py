@@ -61,7 +61,12 @@ def test_second_derivatives(kernel, boundary):
 @pytest.mark.parametrize("order", ["xy", "ij"])
 @pytest.mark.parametrize(
     ("kernel", "boundary"),
-    [("linear", "clamp"), ("cubic", "zero"), (("bspline3", "catmull_rom"), ("mirror", "constant")), ("bspline4", "wrap")],
+    [
+        ("linear", "clamp"),
+        ("cubic", "zero"),
+        (("bspline3", "catmull_rom"), ("mirror", "constant")),
+        ("bspline4", "wrap"),
+    ],
 )
 def test_second_and_third_derivatives_in_two_axes(kernel, boundary, order):
     image, coords = doubles(1, 2, 3, 4), doubles(2, 2, 2, low=-1.5, high=4.0, kinks=False)
@@ -72,6 +77,7 @@ def test_second_and_third_derivatives_in_two_axes(kernel, boundary, order):
 
     unit = (coords.detach() + 0.5) / torch.tensor([4.0, 3.0] if order == "xy" else [3.0, 4.0])
     unit = unit.requires_grad_()
+
     def slope(i, c):
         return gs.sample_grad(i, c, kernel=kernel, boundary=boundary, order=order)
 

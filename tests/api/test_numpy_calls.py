@@ -13,8 +13,8 @@ from api_cases import MODES, PADDINGS, grid_for, near
 import gridsample as gs
 from gridsample import errors
 from gridsample.spec import reference
-from gridsample.spec.frames import FRAMES
 from gridsample.spec.dtypes import DTYPES
+from gridsample.spec.frames import FRAMES
 
 NAN, INF = float("nan"), float("inf")
 RNG = np.random.default_rng(5)

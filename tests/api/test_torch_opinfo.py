@@ -43,7 +43,10 @@ def test_samples_give_torchs_values(dtype):
         theirs = ENTRY.op(sample.input, *sample.args, **sample.kwargs)
         result = ours(sample)
         assert result.dtype == theirs.dtype
-        if dtype in (torch.float16, torch.bfloat16):  # torch computes positions in the half type; ours are those of float32
+        if dtype in (
+            torch.float16,
+            torch.bfloat16,
+        ):  # torch computes positions in the half type; ours are those of float32
             wide = [x.float() for x in (sample.input, sample.args[0])]
             theirs = ENTRY.op(*wide, *sample.args[1:], **sample.kwargs).to(dtype)
         torch.testing.assert_close(result, theirs)

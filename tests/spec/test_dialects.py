@@ -71,7 +71,9 @@ def test_scipy(kernel, boundary):
     image = np.random.default_rng(1).normal(size=(60, 50)) if splines else IMAGE
     coords = np.concatenate([COORDS, image.shape - COORDS])
     theirs = ndimage.map_coordinates(image, coords.T, **settings)
-    bound = (1e-5 if boundary.extend else 1e-11) if splines else 1e-12  # ... and it leaves out what 12 pixels more would add
+    bound = (
+        (1e-5 if boundary.extend else 1e-11) if splines else 1e-12
+    )  # ... and it leaves out what 12 pixels more would add
     np.testing.assert_allclose(ours(kernel, boundary, coords, image), theirs, atol=bound)
     ties = np.stack([TIES, np.ones(4)], axis=1)
     theirs = ndimage.map_coordinates(image, ties.T, **settings)

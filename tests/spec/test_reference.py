@@ -107,10 +107,16 @@ def test_holes_read_the_fill_and_never_a_pixel():
 def test_a_point_all_of_whose_taps_are_holes_is_exactly_the_fill():
     fill = 0.1
     for kernel in KERNELS:
-        values = at(np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200), kernel=kernel, boundary="constant", fill=fill)
+        values = at(
+            np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200), kernel=kernel, boundary="constant", fill=fill
+        )
         assert set(values.tolist()) == {fill}
         assert not at(
-            np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200), kernel=kernel, boundary="constant", fill=fill, verb=reference.pull_grad
+            np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200),
+            kernel=kernel,
+            boundary="constant",
+            fill=fill,
+            verb=reference.pull_grad,
         ).any()
 
 
@@ -246,4 +252,11 @@ def test_derivatives_of_any_order_and_kernels_per_axis(kernel):
 def test_limits_of_outside():
     x = [-0.6, -0.4, 0.0, 3.0, 3.4, 3.6]
     assert (at(x, boundary="clamp", outside=7.0) == 7).tolist() == [True, False, False, False, False, True]
-    assert (at(x, boundary="clamp", outside=7.0, limit="centres") == 7).tolist() == [True, True, False, False, True, True]
+    assert (at(x, boundary="clamp", outside=7.0, limit="centres") == 7).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]

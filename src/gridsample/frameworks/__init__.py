@@ -91,7 +91,9 @@ def _refusal(where: str, arrays: dict[str, Any]) -> ArgumentTypeError:
         got = f"{kind.__module__}.{kind.__qualname__}"
         if library in FOREIGN:
             do = "convert with numpy.asarray for now"
-            return ArgumentTypeError(where, "NumPy arrays, torch tensors or JAX arrays", f"{name} from {FOREIGN[library]}", do)
+            return ArgumentTypeError(
+                where, "NumPy arrays, torch tensors or JAX arrays", f"{name} from {FOREIGN[library]}", do
+            )
         if _framework(kind) is None:
             do = _refused(kind, MODULES[library]()) if library in MODULES else ""
             return ArgumentTypeError(

@@ -124,7 +124,13 @@ _ITK = [
         ("WindowedSincInterpolateImageFunction", None, "a windowed sinc"),
     ),
     Row(
-        "itk", "boundary", "DefaultPixelValue", "clamp", outside=True, splines="mirror", note="x = n-1/2 counts as outside"
+        "itk",
+        "boundary",
+        "DefaultPixelValue",
+        "clamp",
+        outside=True,
+        splines="mirror",
+        note="x = n-1/2 counts as outside",
     ),
     Row("itk", "boundary", "NearestNeighborExtrapolateImageFunction", None, note="a point outside reads one pixel"),
     Row("itk", "frame", "ContinuousIndex", "pixel"),

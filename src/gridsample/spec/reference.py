@@ -195,9 +195,7 @@ def _each(names: str | Sequence[str], axes: int) -> list[str]:
     return [names] * axes if isinstance(names, str) else list(names)
 
 
-def _place(
-    x: Array, n: int, name: str, ties: str | None, boundary: str, multiplier: Array, order: int
-) -> Axis:
+def _place(x: Array, n: int, name: str, ties: str | None, boundary: str, multiplier: Array, order: int) -> Axis:
     """The taps of positions x: i = floor(x + h) + first tap, t = x + h - floor(x + h); one tap: x rounded."""
     kernel: Any = find(name)
     half = 0.5 if kernel.taps % 2 and kernel.taps > 1 else 0.0
