@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import os
 import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -231,7 +233,9 @@ print(sum(room.done.values()) if room else "not there")
 """
 
 
-START = "import os; os.environ.get('GRIDSAMPLE_ACCELERATE') and __import__('gridsample.autostart').autostart.watch()"
+START = (
+    """import os; os.environ.get("GRIDSAMPLE_ACCELERATE") and __import__("gridsample.autostart").autostart.watch()"""
+)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +262,23 @@ def test_the_environment_variable(value, first, calls):
         check=True,
     )
     assert run.stdout.split("\n")[0] == calls
+
+
+def test_the_file_that_python_reads_at_its_start():
+    source = Path(__file__).resolve().parents[2] / "src" / "gridsample-autostart.pth"
+    if source.is_file():
+        assert source.read_text() == START + "\n"
+    installed = [file.name for file in importlib.metadata.files("gridsample") or ()]
+    if source.name not in installed:
+        pytest.skip("not an installation of a wheel")
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(first="")],
+        env={**os.environ, "GRIDSAMPLE_ACCELERATE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split("\n")[0] == "1"
 
 
 def test_an_unknown_value_of_the_variable_is_refused():
