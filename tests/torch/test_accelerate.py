@@ -81,6 +81,24 @@ def test_the_same_numbers_shapes_and_strides(axes, mode, padding, corners, layou
             assert a.stride() == b.stride()
 
 
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 4, 5), (2, 0, 7, 2)), ((0, 3, 4, 5), (0, 6, 7, 2)), ((2, 0, 4, 5), (2, 6, 7, 2))]
+)
+def test_nothing_of_something(shapes, monkeypatch):
+    image, grid = (torch.rand(shape) for shape in shapes)
+    want = results(image, grid, "bilinear", "zeros", False)
+    with gs.torch.accelerate() as acceleration:
+        empty = torch.empty
+        monkeypatch.setattr(
+            torch, "empty", lambda *a, **k: empty(*a, **k).fill_(torch.nan)
+        )  # what is not written shows
+        got = results(image, grid, "bilinear", "zeros", False)
+    for a, b in zip(got, want, strict=True):
+        assert torch.equal(a, b)
+        assert a.stride() == b.stride()
+    assert "_backward" in acceleration.report()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_types_are_rounded_once(dtype):
     image, grid = tensors(dtype=dtype)
