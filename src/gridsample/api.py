@@ -354,11 +354,11 @@ def multiscale_deformable_attention(value: Any, shapes: Any, locations: Any, wei
     Raises:
         ShapeError, RankError, DtypeError, ArgumentTypeError, DeviceError.
 
-    >>> import torch, gridsample as gs
-    >>> value, shapes = torch.arange(5.0).reshape(1, 5, 1, 1), [(2, 2), (1, 1)]
-    >>> locations, weights = torch.full((1, 1, 1, 2, 1, 2), 0.5), torch.tensor([1.0, 0.25]).reshape(1, 1, 1, 2, 1)
+    >>> import numpy as np, gridsample as gs
+    >>> value, shapes = np.arange(5.0).reshape(1, 5, 1, 1), [(2, 2), (1, 1)]
+    >>> locations, weights = np.full((1, 1, 1, 2, 1, 2), 0.5), np.array([1.0, 0.25]).reshape(1, 1, 1, 2, 1)
     >>> gs.multiscale_deformable_attention(value, shapes, locations, weights)
-    tensor([[[2.5000]]])
+    array([[[2.5]]])
     """
     framework = frameworks.of("multiscale_deformable_attention", value=value, locations=locations, weights=weights)
     return framework.multiscale_deformable_attention(value, shapes, locations, weights)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import os
 import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -77,6 +79,24 @@ def test_the_same_numbers_shapes_and_strides(axes, mode, padding, corners, layou
         for a, b in zip(got, want, strict=True):
             torch.testing.assert_close(a, b, rtol=bound, atol=bound)
             assert a.stride() == b.stride()
+
+
+@pytest.mark.parametrize(
+    "shapes", [((2, 3, 4, 5), (2, 0, 7, 2)), ((0, 3, 4, 5), (0, 6, 7, 2)), ((2, 0, 4, 5), (2, 6, 7, 2))]
+)
+def test_nothing_of_something(shapes, monkeypatch):
+    image, grid = (torch.rand(shape) for shape in shapes)
+    want = results(image, grid, "bilinear", "zeros", False)
+    with gs.torch.accelerate() as acceleration:
+        empty = torch.empty
+        monkeypatch.setattr(
+            torch, "empty", lambda *a, **k: empty(*a, **k).fill_(torch.nan)
+        )  # what is not written shows
+        got = results(image, grid, "bilinear", "zeros", False)
+    for a, b in zip(got, want, strict=True):
+        assert torch.equal(a, b)
+        assert a.stride() == b.stride()
+    assert "_backward" in acceleration.report()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -231,7 +251,9 @@ print(sum(room.done.values()) if room else "not there")
 """
 
 
-START = "import os; os.environ.get('GRIDSAMPLE_ACCELERATE') and __import__('gridsample.autostart').autostart.watch()"
+START = (
+    """import os; os.environ.get("GRIDSAMPLE_ACCELERATE") and __import__("gridsample.autostart").autostart.watch()"""
+)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +280,23 @@ def test_the_environment_variable(value, first, calls):
         check=True,
     )
     assert run.stdout.split("\n")[0] == calls
+
+
+def test_the_file_that_python_reads_at_its_start():
+    source = Path(__file__).resolve().parents[2] / "src" / "gridsample-autostart.pth"
+    if source.is_file():
+        assert source.read_text() == START + "\n"
+    installed = [file.name for file in importlib.metadata.files("gridsample") or ()]
+    if source.name not in installed:
+        pytest.skip("not an installation of a wheel")
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(first="")],
+        env={**os.environ, "GRIDSAMPLE_ACCELERATE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split("\n")[0] == "1"
 
 
 def test_an_unknown_value_of_the_variable_is_refused():
