@@ -6,11 +6,14 @@
 Public names are exported here by hand; everything else is private. Importing this loads NumPy and nothing heavier.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridsample.api import affine_grid, grid_sample, sample, sample_grad, splat
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from gridsample.warping import flow_warp, pixels, warp
 
 __version__: str
 
@@ -18,17 +21,21 @@ __all__ = [
     "GridSampleError",
     "__version__",
     "affine_grid",
+    "flow_warp",
     "get_num_threads",
     "grid_sample",
+    "pixels",
     "sample",
     "sample_grad",
     "set_num_threads",
     "splat",
+    "warp",
 ]
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ()
+_ROOMS: tuple[str, ...] = ("maps", "nn")
+_LATER: dict[str, str] = {"flow_warp": "warping", "pixels": "warping", "warp": "warping"}  # functions, and their room
 
 
 def __getattr__(name: str) -> Any:
@@ -40,8 +47,12 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"gridsample.{name}")
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f"gridsample.{_LATER[name]}"), name)
     raise AttributeError(f"module 'gridsample' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_LATER})

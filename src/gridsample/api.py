@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from gridsample import frameworks
+from gridsample import frameworks, mapped
 from gridsample.errors import OptionError
 from gridsample.frameworks import CALLS
 from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
@@ -55,6 +55,9 @@ def grid_sample(
         if known is not None:
             return known
     corners = _given("grid_sample") if align_corners is None else align_corners
+    if (map_ := mapped.of(grid)) is not None:
+        flag("grid_sample", "align_corners", corners)
+        grid = map_.to(input).to_grid(tuple(input.shape[2:]), align_corners=corners)
     options = grid_sample_options(mode, padding_mode, corners)
     return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
 
@@ -98,6 +101,7 @@ def sample(
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
     out: Any = None,
 ) -> Any:
     """Read ``image`` at real coordinates.
@@ -106,7 +110,8 @@ def sample(
 
     Shapes:
         image: (N or 1, C, *n), 1 to 3 spatial axes; float16, bfloat16, float32 or float64.
-        coords: (N or 1, *out, D), any number of output axes, any of those types. A batch of 1 stands for all N.
+        coords: (N or 1, *out, D), any number of output axes, any of those types. A batch of 1 stands for all N. Or a
+        map of `gridsample.maps`, with ``size`` the output's spatial lengths (default: the map's own, else the image's).
 
     Convention:
         coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first.
@@ -136,6 +141,10 @@ def sample(
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample", map_, image, size, frame, order)
+    else:
+        mapped.no_size("sample", size)
     options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, options, out)
 
@@ -156,7 +165,7 @@ def splat(
         <sample(image, coords), values> = <image, splat(values, coords, shape)>
 
     Shapes:
-        values: (N or 1, C, *out). coords: (N or 1, *out, D). shape: the D spatial sizes of the image to fill.
+        values: (N or 1, C, *out). coords: (N or 1, *out, D), or a map. shape: the D spatial sizes of the image to fill.
 
     Convention:
         As `sample`: each value is shared among the taps its point would read, with their weights. Points with a NaN or
@@ -178,6 +187,8 @@ def splat(
         raise OptionError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
     options = sample_options("splat", kernel, boundary, 0.0, frame, order, nonfinite, None)
     sizes = whole_numbers("splat", "shape", shape)
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("splat", map_, values, tuple(values.shape[2:]), frame, order)
     return frameworks.of("splat", values=values, coords=coords).push("splat", values, coords, sizes, options)
 
 
@@ -192,6 +203,7 @@ def sample_grad(
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
 ) -> Any:
     """The derivative of `sample` by each component of the coordinates, at the points.
 
@@ -216,6 +228,10 @@ def sample_grad(
         known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample_grad", map_, image, size, frame, order)
+    else:
+        mapped.no_size("sample_grad", size)
     options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)
     return frameworks.of("sample_grad", image=image, coords=coords).pull_grad("sample_grad", image, coords, options)
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thin-plate splines: the smoothest map that takes given points to given points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gridsample.errors import MapError, OptionError, RankError
+from gridsample.maps import arrays, fitting
+from gridsample.maps.affine import Affine
+from gridsample.maps.arrays import Array
+from gridsample.maps.base import Components, Map, spatial
+
+TINY = 1e-30  # added to r² under the logarithm: r² log r² is 0 at 0, and so is its derivative
+
+
+class ThinPlateSpline(Map):
+    """x_in = x_out + a + B x_out + Σ_k w_k U(|x_out - p_k|), with x_in(p_k) = q_k; U(r) = r² log r², in 3D r.
+
+    Shapes:
+        output_points p, input_points q: (N or 1, K, D), or without N; D 2 or 3, K at least D + 1.
+
+    Convention:
+        Output points are taken to input points, both in pixels, x first. ``smoothing`` ≥ 0 lets the map miss them for
+        being smoother (added to the diagonal, in units of U). Equal points give exactly the identity.
+        Bookstein 1989.
+
+    Raises:
+        MapError: too few points, points on one line or plane, or two output points at one place.
+
+    >>> import gridsample as gs
+    >>> p = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0], [4.0, 4.0]]
+    >>> q = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0], [5.0, 4.0]]
+    >>> gs.maps.ThinPlateSpline(p, q)([[4.0, 4.0]]).round(6)
+    array([[5., 4.]])
+    """
+
+    def __init__(
+        self, output_points: Any, input_points: Any, *, smoothing: float = 0.0, size: Sequence[int] | None = None
+    ) -> None:
+        where = "ThinPlateSpline"
+        p, q = fitting.pairs(where, output_points, input_points, 0)
+        self.axes = p.shape[2]
+        if self.axes not in (2, 3):
+            raise RankError(where, "points (N, K, 2) or (N, K, 3)", f"shape {tuple(p.shape)}", "put x first, last axis")
+        if p.shape[1] < self.axes + 1:
+            got = f"{p.shape[1]}"
+            raise MapError(where, f"at least {self.axes + 1} pairs of points in {self.axes}D", got, "give more points")
+        if not smoothing >= 0:
+            raise OptionError(where, "smoothing ≥ 0", str(smoothing), "0 passes through every point")
+        fitting.check_spread(where, p)
+        _check_apart(p)
+        self.output_points, self.input_points, self.smoothing = p, q, float(smoothing)
+        self.size = None if size is None else spatial(where, "size", size, self.axes)
+        self._solve()
+
+    def _solve(self) -> None:
+        """Weights and the affine part, solved in coordinates about 0 and of size about 1."""
+        xp, p, count = arrays.namespace(self.output_points), self.output_points, self.output_points.shape[1]
+        self.middle = p.mean(1)  # (N, D)
+        away = arrays.detached(p - self.middle[:, None])
+        self.unit = xp.sqrt((away * away).sum(-1).mean(1))  # (N,), a fixed scale: the spline does not depend on it
+        self.knots = (p - self.middle[:, None]) / self.unit[:, None, None]
+        apart = self.knots[:, :, None] - self.knots[:, None]
+        bending = _bending((apart * apart).sum(-1), self.axes)
+        eye = arrays.like(np.eye(count), p)
+        bending = bending + self.smoothing * eye
+        plane = xp.concatenate([self.knots[..., :1] * 0 + 1, self.knots], axis=-1)  # (N, K, 1 + D)
+        nothing = plane[:, : self.axes + 1, : self.axes + 1] * 0
+        upper = xp.concatenate([bending, plane], axis=2)
+        lower = xp.concatenate([xp.swapaxes(plane, 1, 2), nothing], axis=2)
+        move = self.input_points - p
+        right = xp.concatenate([move, move[:, : self.axes + 1] * 0], axis=1)
+        solved = xp.linalg.solve(xp.concatenate([upper, lower], axis=1), right)
+        self.weights, self.plane = solved[:, :count], solved[:, count:]  # (N, K, D), (N, 1 + D, D)
+
+    def _at(self, xs: Components) -> list[Array]:
+        here = [(x - arrays.raised(self.middle[:, j], x)) / arrays.raised(self.unit, x) for j, x in enumerate(xs)]
+        moved = []
+        for i in range(self.axes):
+            total = arrays.raised(self.plane[:, 0, i], xs[0])
+            for j, x in enumerate(here):
+                total = total + arrays.raised(self.plane[:, 1 + j, i], x) * x
+            moved.append(total)
+        for k in range(self.knots.shape[1]):  # knot by knot: no array larger than the output
+            squares = sum((x - arrays.raised(self.knots[:, k, j], x)) ** 2 for j, x in enumerate(here))
+            bend = _bending(squares, self.axes)
+            moved = [m + arrays.raised(self.weights[:, k, i], bend) * bend for i, m in enumerate(moved)]
+        return [x + m for x, m in zip(xs, moved, strict=True)]
+
+    def inverse(self, **choices: Any) -> Map:
+        """By iteration from the affine map that fits the points best; see `Inverse`."""
+        choices.setdefault("start", Affine.from_points(self.input_points, self.output_points))
+        return super().inverse(**choices)
+
+    def _details(self) -> str:
+        return f"{self.knots.shape[1]} points"
+
+
+def _bending(squares: Array, axes: int) -> Array:
+    """U of r²."""
+    xp = arrays.namespace(squares)
+    return squares * xp.log(squares + TINY) if axes == 2 else xp.sqrt(squares + TINY)
+
+
+def _check_apart(points: Array) -> None:
+    numbers = arrays.concrete(points)
+    if numbers is None:
+        return
+    apart = np.linalg.norm(numbers[:, :, None] - numbers[:, None], axis=-1)
+    apart[:, np.arange(points.shape[1]), np.arange(points.shape[1])] = np.inf
+    n, i, j = np.unravel_index(int(apart.argmin()), apart.shape)
+    if not apart[n, i, j] > fitting.FLAT * np.ptp(numbers[n]):
+        got = f"points {min(i, j)} and {max(i, j)} at {numbers[n, i]} in map {n}"
+        raise MapError("ThinPlateSpline", "output points at different places", got, "leave one of them out")
