@@ -75,7 +75,7 @@ class Equirectangular(Camera):
 
 
 class Perspective(Camera):
-    """A pinhole camera that looks straight ahead. fov_deg is the angle across the picture's width; pixels are square."""
+    """A pinhole camera that looks straight ahead. fov_deg is the angle across the width; pixels are square."""
 
     def __init__(self, size: Any, fov_deg: float) -> None:
         self.size = spatial("Perspective", "size", size, 2)

@@ -48,7 +48,8 @@ def jacobian(map_: Map, positions: Any = None, *, size: Sequence[int] | None = N
         components = [positions[..., j] for j in range(map_.axes)]
     rows = entries(map_, components)
     whole = sum(components) * 0  # of the full shape: entries may be constant along some axes
-    return arrays.stacked([arrays.stacked([entry + whole for entry in row]) for row in rows])
+    stacked_rows = [arrays.stacked([entry + whole for entry in row]) for row in rows]
+    return arrays.namespace(whole).stack(stacked_rows, axis=-2)
 
 
 def determinant(map_: Map, size: Sequence[int] | None = None) -> Array:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matrices from pairs of points: affine by least squares, similarity after Umeyama (1991), homography by the DLT.
 
-Points are moved to their centre and scaled first (Hartley 1997), so that the equations are well conditioned; few points,
-or points on one line, are refused with their spread.
+Points are moved to their centre and scaled first (Hartley 1997), so that the equations are well conditioned. Too few
+points, or points on one line, are refused with their spread.
 """
 
 from __future__ import annotations

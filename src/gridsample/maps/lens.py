@@ -31,7 +31,7 @@ class Lens(Map):
 
     Shapes:
         camera: (3, 3) or (N, 3, 3), or (fx, fy, cx, cy) as (4,) or (N, 4), in pixels.
-        coefficients: (K,) or (N, K). "brown_conrady": k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]; "fisheye": k1 k2 k3 k4.
+        coefficients: (K,) or (N, K). "brown_conrady": k1 k2 p1 p2 [k3 [k4 k5 k6 [s1 s2 s3 s4]]]; "fisheye": k1 … k4.
         new_camera: of the ideal picture, as camera; by default the same.
 
     Convention:

@@ -23,9 +23,9 @@ class Reprojection(Map):
 
     Convention:
         The angles turn the OUTPUT camera: yaw to the right, pitch up, roll clockwise as seen from behind it (the
-        picture turns the other way). What the input does not show is NaN. ``boundary`` says what the input's rim needs: for a
-        panorama the longitude wraps, ``gs.sample(panorama, view, boundary=view.boundary)``; `gs.warp` does so by
-        itself.
+        picture turns the other way). What the input does not show is NaN. ``boundary`` says what the input's rim
+        needs: a panorama's longitude wraps, ``gs.sample(panorama, view, boundary=view.boundary)``; `gs.warp` does so
+        by itself.
 
     >>> import gridsample as gs
     >>> view = gs.maps.Reprojection(
