@@ -28,11 +28,15 @@ RANK = {
     "plan": 3,
     "backends": 4,
     "frameworks": 5,
+    "mapped": 5,
     "api": 6,
-    "__init__": 7,
-    "bench": 8,
-    "cli": 9,
-    "__main__": 10,
+    "maps": 7,
+    "warping": 8,
+    "__init__": 9,
+    "nn": 10,
+    "bench": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 
 # Who may import what from outside; every other module has the standard library and NumPy. A new dependency is one line.
@@ -42,6 +46,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.derivatives": {"torch"},
     "frameworks.torch.quick": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
+    "nn": {"torch"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},
     "bench.peers.jax": {"jax"},

@@ -137,7 +137,7 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    if out is None and not frameworks.tracing():
+    if out is None and size is None and not frameworks.tracing():
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
@@ -224,7 +224,7 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
-    if not frameworks.tracing():
+    if size is None and not frameworks.tracing():
         known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known

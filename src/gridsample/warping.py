@@ -66,20 +66,22 @@ def warp(
     _check_picture(picture)
     layout = _layout(picture, layout)
     planes, batched = _planes(picture, layout), "N" in layout
-    name = arrays.dtype_name(planes)
-    image = _as_type(planes, EXACT[name]) if name in EXACT else planes
     map_ = mapped.of(map)
     rule = boundary or getattr(map_, "boundary", None) or "constant"
-    options = {"kernel": kernel, "boundary": rule, "nonfinite": "outside"}
     if map_ is not None:
-        map = mapped.coordinates("warp", map_, image, size, "pixel", "xy")
+        map = mapped.coordinates("warp", map_, planes, size, "pixel", "xy")
     else:
         mapped.no_size("warp", size)
-    result = _filled(image, map, fill, options)
-    if name in EXACT:
-        result = _whole(result, planes, name)
-    result = _unplaned(result, layout)
+    result = _unplaned(resampled(planes, map, kernel=kernel, boundary=rule, fill=fill), layout)
     return result if batched or result.shape[0] != 1 else result[0]
+
+
+def resampled(image: Array, coords: Any, *, kernel: str, boundary: Any, fill: float | Sequence[float]) -> Array:
+    """`sample` of an image (N, C, *n) of any real type, with one fill or one per channel; nowhere reads the fill."""
+    name = arrays.dtype_name(image)
+    options = {"kernel": kernel, "boundary": boundary, "nonfinite": "outside"}
+    result = _filled(_as_type(image, EXACT[name]) if name in EXACT else image, coords, fill, options)
+    return _whole(result, name) if name in EXACT else result
 
 
 def flow_warp(
@@ -254,7 +256,7 @@ def _filled(image: Array, coords: Any, fill: Any, options: dict[str, Any]) -> Ar
     return arrays.namespace(image).concatenate(parts, axis=1)
 
 
-def _whole(values: Array, like: Array, name: str) -> Array:
+def _whole(values: Array, name: str) -> Array:
     """Numbers of an integer type: rounded half to even, kept within it."""
     if name == "bool":
         return values >= 0.5

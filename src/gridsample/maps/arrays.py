@@ -44,13 +44,18 @@ def together(where: str, **values: Any) -> tuple[Array, ...]:
         first = next(iter(leaders.values()))
         xp = namespace(first)
         dtype = _widest(xp, list(leaders.values()))
-        place = {"device": first.device} if library(first) == "torch" else {}
-        made = {name: xp.asarray(_numbers(where, name, value), dtype=dtype, **place) for name, value in given.items()}
+        made = {name: _beside(_numbers(where, name, value), first, xp, dtype) for name, value in given.items()}
     else:
         arrays = {name: _numbers(where, name, value) for name, value in given.items()}
         narrow = all(array.dtype in (np.float16, np.float32) for array in arrays.values())
         made = {name: array.astype(np.float32 if narrow else np.float64) for name, array in arrays.items()}
     return tuple(None if value is None else made[name] for name, value in values.items())
+
+
+def _beside(value: Any, leader: Array, xp: Any, dtype: Any) -> Array:
+    if library(leader) == "jax":
+        return xp.asarray(value, dtype=dtype)
+    return (value if library(value) == "torch" else xp.as_tensor(value)).to(dtype=dtype, device=leader.device)
 
 
 def one(where: str, name: str, value: Any) -> Array:
@@ -74,7 +79,7 @@ def _numbers(where: str, name: str, value: Any) -> Any:
         if "complex" in str(value.dtype):
             raise DtypeError(where, f"{name} to be real", str(value.dtype), "pass its real part")
         return value
-    if isinstance(value, (list, tuple)) and any(library(item) != "numpy" for item in value):
+    if _holds_arrays(value):
         do = "stack them into one array first, so that gradients reach them"
         raise ArgumentTypeError(where, f"{name} to be one array", "a list of arrays", do)
     try:
@@ -85,6 +90,13 @@ def _numbers(where: str, name: str, value: Any) -> Any:
         do = "pass real numbers, in an array or nested lists of equal length"
         raise ArgumentTypeError(where, f"{name} to be numbers", f"{type(value).__name__} of {array.dtype}", do)
     return array
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether torch or JAX arrays are somewhere in nested lists."""
+    if isinstance(value, (list, tuple)):
+        return any(_holds_arrays(item) for item in value)
+    return library(value) != "numpy"
 
 
 def like(value: Array, reference: Array) -> Array:

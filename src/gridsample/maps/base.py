@@ -169,7 +169,7 @@ class Map:
         counts += [value.shape[0] for value in vars(self).values() if _is_array(value)]
         return max((count for count in counts if count != 1), default=min(counts))
 
-    def _each(self, change: Callable[[Array], Array]) -> Any:
+    def _each(self, change: Callable[[Array], Array]) -> Map:
         other = copy.copy(self)
         for name, value in vars(self).items():
             if isinstance(value, Map):
@@ -178,7 +178,7 @@ class Map:
                 setattr(other, name, change(value))
         return other
 
-    def _beside(self, positions: Any) -> tuple[Any, Array]:
+    def _beside(self, positions: Any) -> tuple[Map, Array]:
         """This map and ``positions``, in one library."""
         name, leader = type(self).__name__, self.leader()
         if arrays.library(positions) == "numpy":

@@ -93,7 +93,7 @@ class BSplineField(Map):
 
     def _per_pixel(self, d: int) -> float:
         assert self.size is not None
-        return (self.control.shape[2 + d] - 3) / max(self.size[d] - 1, 1)
+        return float(self.control.shape[2 + d] - 3) / max(self.size[d] - 1, 1)
 
     def _matrix(self, x: Array, d: int) -> Array:
         index, taps = self._located(x, d)

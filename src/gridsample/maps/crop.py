@@ -56,7 +56,7 @@ class Crop(Map):
             raise ShapeError("Crop", "boxes (K, 4) or (N, K, 4)", f"shape {tuple(boxes.shape)}", do)
         self.size = spatial("Crop", "size", size, 2)
         self.stacks = boxes.ndim - 2
-        self.boxes = boxes
+        self.regions = boxes
         _check_boxes(boxes)
         self.matrix = self._rows(boxes, angle)  # (K, 2, 3) or (N, K, 2, 3)
 
@@ -88,14 +88,14 @@ class Crop(Map):
         """From the image to the crop, exactly; for boxes (K, 4)."""
         if self.stacks:
             do = "take crop.affine(), one map for each box"
-            raise MapError("Crop.inverse", "boxes (K, 4)", f"boxes {tuple(self.boxes.shape)}", do)
+            raise MapError("Crop.inverse", "boxes (K, 4)", f"boxes {tuple(self.regions.shape)}", do)
         return self.affine().inverse()
 
     def _entries(self, xs: Components) -> list[list[Array]]:
         return [[arrays.raised(self.matrix[..., i, j], xs[0]) for j in range(2)] for i in range(2)]
 
     def _details(self) -> str:
-        return f"boxes {tuple(self.boxes.shape)}"
+        return f"boxes {tuple(self.regions.shape)}"
 
 
 def _check_boxes(boxes: Array) -> None:
@@ -108,6 +108,6 @@ def _check_boxes(boxes: Array) -> None:
         first = int(np.argmax(wrong))
         got = f"{flat[first]} at {first}"
         raise MapError("Crop", "boxes (x0, y0, x1, y1) with x1 > x0 and y1 > y0", got, "add the corner to the size")
-    if flat.min() >= 0 and flat.max() <= 1:
+    if flat.min() >= 0 and flat.max() <= 1 and (flat % 1).any():
         message = f"Crop: all boxes are within 0 … 1 ({flat[0]}): these look like fractions of the image; give pixels"
         warnings.warn(message, MapWarning, stacklevel=4)

@@ -86,8 +86,11 @@ def fold_fraction(map_: Map, size: Sequence[int] | None = None) -> Array:
     return (known - most) / xp.where(known > 0, known, known * 0 + 1)
 
 
-def entries(map_: Map, xs: Components) -> list[list[Array]]:
-    """J as rows of arrays that broadcast against each other."""
+def entries(map_: Map, xs: Components, *, exact: bool = False) -> list[list[Array]]:
+    """J as rows of arrays that broadcast against each other.
+
+    exact: of what the map computes, also where it is linear between pixels (`Inverse` needs that).
+    """
     axes = range(map_.axes)
     if isinstance(map_, Affine):
         return [[arrays.raised(map_.matrix[..., i, j], xs[0]) for j in axes] for i in axes]
@@ -97,9 +100,9 @@ def entries(map_: Map, xs: Components) -> list[list[Array]]:
         m = [[arrays.raised(map_.matrix[..., i, j], xs[0]) for j in axes] for i in range(3)]
         return [[(m[i][j] - found[i] * m[2][j]) / w for j in axes] for i in axes]
     if isinstance(map_, Composed):
-        inner, outer = entries(map_.inner, xs), entries(map_.outer, map_.inner._at(xs))
+        inner, outer = entries(map_.inner, xs, exact=exact), entries(map_.outer, map_.inner._at(xs), exact=exact)
         return [[sum(outer[i][k] * inner[k][j] for k in axes) for j in axes] for i in axes]
-    own = getattr(map_, "_entries", None)
+    own = getattr(map_, "_slopes" if exact and hasattr(map_, "_slopes") else "_entries", None)
     return own(xs) if own is not None else differences(map_, xs)
 
 

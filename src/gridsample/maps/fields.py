@@ -79,6 +79,10 @@ class Displacement(Map):
     def _entries(self, xs: Components) -> list[list[Array]]:
         return lattice_entries(self, xs)
 
+    def _slopes(self, xs: Components) -> list[list[Array]]:
+        slopes, axes = read_slopes(self.field, xs), range(self.axes)
+        return [[slopes[:, i, ..., j] + float(i == j) for j in axes] for i in axes]
+
     def _details(self) -> str:
         numbers = arrays.concrete(self.field)
         return "" if numbers is None else f"displacements up to {np.abs(numbers).max(initial=0):.3g} px"
@@ -130,6 +134,10 @@ class Positions(Map):
     def _entries(self, xs: Components) -> list[list[Array]]:
         return lattice_entries(self, xs)
 
+    def _slopes(self, xs: Components) -> list[list[Array]]:
+        slopes = read_slopes(arrays.namespace(self.positions).moveaxis(self.positions, -1, 1), xs)
+        return [[slopes[:, i, ..., j] for j in range(self.axes)] for i in range(self.axes)]
+
 
 class Velocity(Displacement):
     """The flow, after unit time, of a velocity that stays as it is: a smooth map with a smooth inverse.
@@ -166,6 +174,11 @@ class Velocity(Displacement):
 def read_field(field: Array, positions: Array) -> Array:
     """``field`` (N, C, *n) at pixel positions (N, …, D): linear, and beyond the rim as on it; (N, C, …)."""
     return api.sample(field, positions, boundary="clamp")
+
+
+def read_slopes(field: Array, xs: Components) -> Array:
+    """d field / d position at components, of the field as it is read: (N, C, …, D)."""
+    return api.sample_grad(field, arrays.stacked(list(xs)), boundary="clamp")
 
 
 def lattice_entries(map_: Map, xs: Components) -> list[list[Array]]:

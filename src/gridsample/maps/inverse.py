@@ -49,13 +49,14 @@ class Inverse(Map):
     def _at(self, xs: Components) -> list[Array]:
         still = self.forward.detach()
         ys = _iterated(still, self.start, [arrays.detached(x) for x in xs], self.steps, self.tolerance_px)
-        return _step(self.forward, [arrays.detached(y) for y in ys], xs, entries(still, ys))
+        return _step(self.forward, [arrays.detached(y) for y in ys], xs, entries(still, ys, exact=True))
 
     def residual(self, positions: Any = None, *, size: Sequence[int] | None = None) -> Array:
         """|map(inverse(x)) - x| in pixels at positions (N or 1, …, D), or at every pixel of ``size``: (N, …)."""
         if positions is None:
             positions = arrays.stacked(self.ramps(self.output_size(size)))
         here, positions = self._beside(positions)
+        assert isinstance(here, Inverse)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MapWarning)  # what it would say is the answer
             off = here.forward(here(positions)) - positions
@@ -79,7 +80,7 @@ def _iterated(map_: Map, start: Map | None, xs: Components, steps: int, toleranc
         worst = arrays.concrete(sum(o * o for o in off))
         if worst is not None and not np.any(worst > (tolerance / 16) ** 2):
             return ys
-        ys = _newton(ys, off, entries(map_, ys))
+        ys = _newton(ys, off, entries(map_, ys, exact=True))
     if worst is not None:
         _warn(worst, tolerance)
     return ys

@@ -68,7 +68,7 @@ class Lens(Map):
         self.model = model
         self.camera = _four("camera", camera)
         self.new_camera = self.camera if new_camera is None else _four("new_camera", new_camera)
-        k = coefficients.reshape(-1, coefficients.shape[-1])
+        k = coefficients[None] if coefficients.ndim == 1 else coefficients
         if coefficients.ndim not in (1, 2) or k.shape[1] not in COUNTS[model]:
             expected = f"{' or '.join(map(str, COUNTS[model]))} coefficients for {model!r}"
             got = f"shape {tuple(coefficients.shape)}"

@@ -12,7 +12,7 @@ from gridsample.errors import MapError, RankError
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
 from gridsample.maps.base import Components, Map, spatial
-from gridsample.maps.fields import lattice_entries, read_field
+from gridsample.maps.fields import lattice_entries, read_field, read_slopes
 
 
 class Saliency(Map):
@@ -84,18 +84,32 @@ class Saliency(Map):
         return tuple(arrays.like(m.astype(dtype), self.saliency) for m in (strength, moment))  # type: ignore[return-value]
 
     def _at(self, xs: Components) -> list[Array]:
-        h, w = self.saliency.shape[1:]
         outer, inner = self.size or (1, 1), self.input_size
-        places = [(x + 0.5) * (n / m) - 0.5 for x, n, m in zip(xs, (w, h), reversed(outer), strict=True)]
-        pull = read_field(self.pull, arrays.stacked(places))
+        pull = read_field(self.pull, arrays.stacked(self._places(xs)))
         rows = []
         for j, x in enumerate(xs):
             ratio = inner[1 - j] / outer[1 - j]
             rows.append(x * ratio + (ratio - 1) / 2 + pull[:, j] * inner[1 - j])
         return rows
 
+    def _places(self, xs: Components) -> list[Array]:
+        """Pixels of the saliency map for pixels of the output."""
+        h, w = self.saliency.shape[1:]
+        return [(x + 0.5) * (n / m) - 0.5 for x, n, m in zip(xs, (w, h), reversed(self.size or (1, 1)), strict=True)]
+
     def _entries(self, xs: Components) -> list[list[Array]]:
         return lattice_entries(self, xs)
+
+    def _slopes(self, xs: Components) -> list[list[Array]]:
+        slopes = read_slopes(self.pull, self._places(xs))
+        outer, inner, small = ([n[1], n[0]] for n in (self.size or (1, 1), self.input_size, self.saliency.shape[1:]))
+        return [
+            [
+                slopes[:, i, ..., j] * (inner[i] * small[j] / outer[j]) + (inner[i] / outer[i] if i == j else 0.0)
+                for j in (0, 1)
+            ]
+            for i in (0, 1)
+        ]
 
     def _details(self) -> str:
         return f"spread {self.spread:.3g}, input {'×'.join(map(str, self.input_size))}"

@@ -61,13 +61,13 @@ class ThinPlateSpline(Map):
         """Weights and the affine part, solved in coordinates about 0 and of size about 1."""
         xp, p, count = arrays.namespace(self.output_points), self.output_points, self.output_points.shape[1]
         self.middle = p.mean(1)  # (N, D)
-        away = arrays.detached(p - self.middle[:, None])
-        self.unit = xp.sqrt((away * away).sum(-1).mean(1))  # (N,), a fixed scale: the spline does not depend on it
-        self.knots = (p - self.middle[:, None]) / self.unit[:, None, None]
+        away = p - self.middle[:, None]
+        self.unit = xp.sqrt((away * away).sum(-1).mean(1))  # (N,)
+        self.knots = away / self.unit[:, None, None]
         apart = self.knots[:, :, None] - self.knots[:, None]
         bending = _bending((apart * apart).sum(-1), self.axes)
-        eye = arrays.like(np.eye(count), p)
-        bending = bending + self.smoothing * eye
+        number = arrays.ramp(p, count)
+        bending = bending + self.smoothing * (number[:, None] == number)
         plane = xp.concatenate([self.knots[..., :1] * 0 + 1, self.knots], axis=-1)  # (N, K, 1 + D)
         nothing = plane[:, : self.axes + 1, : self.axes + 1] * 0
         upper = xp.concatenate([bending, plane], axis=2)
@@ -90,6 +90,22 @@ class ThinPlateSpline(Map):
             bend = _bending(squares, self.axes)
             moved = [m + arrays.raised(self.weights[:, k, i], bend) * bend for i, m in enumerate(moved)]
         return [x + m for x, m in zip(xs, moved, strict=True)]
+
+    def _entries(self, xs: Components) -> list[list[Array]]:
+        xp, axes = arrays.namespace(xs[0]), range(self.axes)
+        per_unit = 1 / arrays.raised(self.unit, xs[0])
+        here = [(x - arrays.raised(self.middle[:, j], x)) * per_unit for j, x in enumerate(xs)]
+        rows: list[list[Any]] = [
+            [arrays.raised(self.plane[:, 1 + j, i], xs[0]) * per_unit + float(i == j) for j in axes] for i in axes
+        ]
+        for k in range(self.knots.shape[1]):
+            away = [x - arrays.raised(self.knots[:, k, j], x) for j, x in enumerate(here)]
+            squares = sum(a * a for a in away) + TINY
+            slope = (2 * (xp.log(squares) + 1) if self.axes == 2 else 1 / xp.sqrt(squares)) * per_unit  # U'(r) / r
+            for i in axes:
+                weighted = arrays.raised(self.weights[:, k, i], slope) * slope
+                rows[i] = [rows[i][j] + weighted * away[j] for j in axes]
+        return rows
 
     def inverse(self, **choices: Any) -> Map:
         """By iteration from the affine map that fits the points best; see `Inverse`."""

@@ -90,7 +90,7 @@ def _pull_backward(
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     grad = _fitting("the backward of sample", "grad", grad, p)
     image_, coords_, grad_ = _wide(image), _wide(coords), _wide(grad)
-    layout = _layout(image_, image.shape)  # of all three, if it is channels last: the engine then walks whole points
+    layout = _layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
     grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
     grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
