@@ -74,14 +74,15 @@ class BSplineField(Map):
         return [x + u for x, u in zip(xs, total, strict=True)]
 
     def coords(self, size: Sequence[int] | None = None) -> Array:
-        """One matrix of weights per axis: (n, m) at most, and the field is their product with the control points."""
-        size = self.output_size(size)
-        ramps = self.ramps(size)
+        field = self.displacements(size)
+        return arrays.stacked([x + field[:, j] for j, x in enumerate(self.ramps(self.output_size(size)))])
+
+    def displacements(self, size: Sequence[int] | None = None) -> Array:
+        """The field at every pixel of an output, (N, D, *size): the control points times a matrix for each axis."""
         field = self.control
-        for d, n in enumerate(size):
-            matrix = self._matrix(arrays.ramp(self.control, n), d)
-            field = _along(field, matrix, 2 + d)
-        return arrays.stacked([x + field[:, j] for j, x in enumerate(ramps)])
+        for d, n in enumerate(self.output_size(size)):
+            field = _along(field, self._matrix(arrays.ramp(self.control, n), d), 2 + d)
+        return field
 
     def _located(self, x: Array, d: int) -> tuple[Array, list[Array]]:
         """First control point and the four weights, of positions along spatial axis ``d``."""

@@ -124,6 +124,9 @@ def project(matrix: Array, xs: Components) -> list[Array]:
     *rows, w = apply_rows(matrix, xs)
     xp = arrays.namespace(w)
     before = w > 0
+    known = arrays.concrete(before)
+    if known is not None and known.all():
+        return [row / w for row in rows]
     safe = xp.where(before, w, w * 0 + 1)  # no infinity on the way, so that gradients stay finite
     nowhere = float("nan")
     return [xp.where(before, row / safe, nowhere) for row in rows]

@@ -44,7 +44,7 @@ def deformable_attention(value: Tensor, shapes: Shapes, locations: Tensor, weigh
     total = value.new_zeros(count * heads, width, queries)
     start = 0
     for level, (h, w) in enumerate(sizes):
-        image = by_head[..., start : start + h * w].unflatten(-1, (h, w))
+        image = by_head[..., start : start + h * w].reshape(count * heads, width, h, w)
         total = total + (api.sample(image, places[:, level], frame="unit") * shares[:, level]).sum(-1)
         start += h * w
     return total.reshape(count, heads * width, queries).transpose(1, 2)
@@ -54,9 +54,10 @@ class DeformableAttention2d(nn.Module):
     """Multi-scale deformable attention, with the parameters, initial values and result of MSDeformAttn.
 
     Shapes:
-        query: (N, Q, dim). reference: (N, Q, levels, 2), fractions of each level, or (N, Q, levels, 4) with boxes' width
-        and height. value: (N, S, dim), levels flattened one after the other; or a list of (N, dim, H, W). shapes:
-        (height, width) of each level, unless value is a list. mask: bool (N, S), True where value is padding.
+        query: (N, Q, dim). reference: (N, Q, levels, 2), fractions of each level, or (N, Q, levels, 4) with the
+        width and height of boxes. value: (N, S, dim), levels flattened one after the other; or a list of
+        (N, dim, H, W). shapes: (height, width) of each level, unless value is a list. mask: bool (N, S), True where
+        value is padding.
 
     Returns:
         (N, Q, dim).
@@ -110,9 +111,9 @@ class DeformableAttention2d(nn.Module):
             do = "give the height and width of each, and reference (N, Q, levels, 2 or 4)"
             raise ShapeError("DeformableAttention2d", f"{self.levels} levels", got, do)
         count, queries, _ = query.shape
-        value = self.value_proj(value)
+        projected: Tensor = self.value_proj(value)
         if mask is not None:
-            value = value.masked_fill(mask[..., None], 0.0)
+            projected = projected.masked_fill(mask[..., None], 0.0)
         many = (count, queries, self.heads, self.levels, self.points)
         offsets = self.sampling_offsets(query).view(*many, 2)
         weights = self.attention_weights(query).view(*many[:3], -1).softmax(-1).view(many)
@@ -122,6 +123,6 @@ class DeformableAttention2d(nn.Module):
             locations = places + offsets * per_pixel[:, None]
         else:  # offsets in parts of half the box
             locations = places[..., :2] + offsets / self.points * places[..., 2:] * 0.5
-        by_head = value.unflatten(-1, (self.heads, -1))
+        by_head = projected.reshape(count, -1, self.heads, projected.shape[-1] // self.heads)
         found: Tensor = self.output_proj(deformable_attention(by_head, shapes, locations, weights))
         return found

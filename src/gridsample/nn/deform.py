@@ -72,7 +72,7 @@ class DeformSample2d(nn.Module):
         if mask is None:
             return values  # type: ignore[no-any-return]
         weights = mask.reshape(count, self.groups, 1, taps, h, w)
-        return (values.unflatten(1, (self.groups, -1)) * weights).flatten(1, 2)  # type: ignore[no-any-return]
+        return (values.reshape(count, self.groups, -1, taps, h, w) * weights).flatten(1, 2)  # type: ignore[no-any-return]
 
     def _regular(self, h: int, w: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Where taps lie without offsets: (K, H', 1) and (K, 1, W')."""
@@ -133,9 +133,10 @@ class DeformConv2d(nn.Module):
 
     def forward(self, image: Tensor, offset: Tensor, mask: Tensor | None = None) -> Tensor:
         taps = self.taps(image, offset, mask)
-        by_group = taps.unflatten(1, (self.groups, -1)).flatten(2, 3).flatten(3)  # (N, groups, C K / groups, H' W')
-        weight = self.weight.flatten(1).unflatten(0, (self.groups, -1))
-        out: Tensor = (weight @ by_group).flatten(1, 2).unflatten(-1, tuple(taps.shape[-2:]))
+        count, _, _, h, w = taps.shape
+        by_group = taps.reshape(count, self.groups, -1, h * w)  # (N, groups, C K / groups, H' W')
+        weight = self.weight.reshape(self.groups, len(self.weight) // self.groups, -1)
+        out: Tensor = (weight @ by_group).reshape(count, len(self.weight), h, w)
         return out if self.bias is None else out + self.bias[:, None, None]
 
 

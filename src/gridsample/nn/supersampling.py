@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, prod
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from gridsample import api
-from gridsample.maps import Affine, Map, jacobian
+from gridsample import mapped
+from gridsample.maps import Map, arrays, jacobian
 from gridsample.warping import resampled
 
 LOOKED_AT = 17  # places per axis at which a map's enlargement is measured
@@ -52,26 +51,16 @@ def supersampled(
     beside = map.to(image)
     factors = tuple(factor) if factor is not None else _measured(beside, out, most)
     if prod(factors) == 1:
-        return _sampled(image, beside, out, kernel, boundary, fill)
-    fine = Affine(
-        [[*[0.0] * j, 1 / f, *[0.0] * (len(out) - 1 - j), 0.5 / f - 0.5] for j, f in enumerate(factors[::-1])]
-    )
+        coords = mapped.coordinates("supersampled", map, image, out, "pixel", "xy")
+        return resampled(image, coords, kernel=kernel, boundary=boundary, fill=fill)  # type: ignore[no-any-return]
     finer = tuple(n * f for n, f in zip(out, factors, strict=True))
-    stacks = map.stacks
-    if stacks:  # boxes have their own rows; the finer pixels go through them as they are
-        grid = beside._at([x / f + (0.5 / f - 0.5) for x, f in zip(beside.ramps(finer), factors[::-1], strict=True)])
-        coords = torch.stack(torch.broadcast_tensors(*grid), -1).to(image.dtype)
-        values = resampled(image, coords, kernel=kernel, boundary=boundary, fill=fill)
-    else:
-        values = _sampled(image, beside @ fine, finer, kernel, boundary, fill)
-    lead = values.shape[: 2 + stacks]
-    split = values.reshape(*lead, *(part for n, f in zip(out, factors, strict=True) for part in (n, f)))
+    ramps = zip(beside.ramps(finer), reversed(factors), strict=True)
+    places = beside._at([x / f + (0.5 / f - 0.5) for x, f in ramps])
+    coords = arrays.stacked(places)
+    values = resampled(image, coords, kernel=kernel, boundary=boundary, fill=fill)
+    lead = values.shape[: 2 + map.stacks]
+    split: Tensor = values.reshape(*lead, *(part for n, f in zip(out, factors, strict=True) for part in (n, f)))
     return split.mean(dim=[len(lead) + 1 + 2 * d for d in range(len(out))])
-
-
-def _sampled(image: Tensor, map: Map, size: tuple[int, ...], kernel: str, boundary: Any, fill: float) -> Tensor:
-    found: Tensor = api.sample(image, map, size=size, kernel=kernel, boundary=boundary, fill=fill, nonfinite="outside")
-    return found
 
 
 @torch.no_grad()
