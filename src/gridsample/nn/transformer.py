@@ -119,7 +119,9 @@ class SpatialTransformer(nn.Module):
         """The map of each image, from output to input pixels."""
         if images.dim() != 4:
             raise ShapeError("SpatialTransformer", "images (N, C, H, W)", str(tuple(images.shape)), "add the batch")
-        numbers = self.answer(self.localisation(images).flatten(1)).float()
+        numbers = self.answer(self.localisation(images).flatten(1))
+        if numbers.dtype in (torch.float16, torch.bfloat16):  # coordinates need more
+            numbers = numbers.float()
         inner = tuple(images.shape[2:])
         found = HEADS[self.head].map(numbers, inner, self.points)
         outer = self.size or inner
