@@ -162,5 +162,10 @@ def raised(parameter: Array, to: Array) -> Array:
     return parameter.reshape(tuple(parameter.shape) + (1,) * missing)
 
 
+def matched(value: Array, reference: Array) -> Array:
+    """``value`` in the type of ``reference``."""
+    return value.to(reference.dtype) if library(value) == "torch" else value.astype(reference.dtype)
+
+
 def dtype_name(value: Array) -> str:
     return str(value.dtype).rpartition(".")[2]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gridsample.maps.affine import Affine
 from gridsample.maps.arrays import Array
 from gridsample.maps.base import Components, Map, spatial
 
+AT_ONCE = 1 << 22  # numbers: as many knots at once as do not make larger arrays
 TINY = 1e-30  # added to r² under the logarithm: r² log r² is 0 at 0, and so is its derivative
 
 
@@ -85,11 +87,24 @@ class ThinPlateSpline(Map):
             for j, x in enumerate(here):
                 total = total + arrays.raised(self.plane[:, 1 + j, i], x) * x
             moved.append(total)
-        for k in range(self.knots.shape[1]):  # knot by knot: no array larger than the output
-            squares = sum((x - arrays.raised(self.knots[:, k, j], x)) ** 2 for j, x in enumerate(here))
-            bend = _bending(squares, self.axes)
-            moved = [m + arrays.raised(self.weights[:, k, i], bend) * bend for i, m in enumerate(moved)]
+        count, points = self.knots.shape[1], prod(np.broadcast_shapes(*(tuple(x.shape) for x in here)))
+        step = max(AT_ONCE // max(points, 1), 1)
+        for k in range(0, count, step):
+            bent = self._bent(here, slice(k, k + step))
+            moved = [m + bent[..., i] for i, m in enumerate(moved)]
         return [x + m for x, m in zip(xs, moved, strict=True)]
+
+    def _bent(self, here: Components, some: slice) -> Array:
+        """Σ_k w_k U over some of the knots: (N, …, D)."""
+        knots, weights = self.knots[:, some], self.weights[:, some]
+        parts = [x[..., None] - _between(knots[..., j], x.ndim) for j, x in enumerate(here)]
+        bend = _bending(sum(part * part for part in parts), self.axes)
+        if bend.ndim < 3:  # one point for each map
+            return (bend[..., None] * weights).sum(-2)
+        weights = arrays.matched(weights, bend)
+        return arrays.namespace(bend).matmul(
+            bend, weights.reshape(len(weights), *(1,) * (bend.ndim - 3), *weights.shape[1:])
+        )
 
     def _entries(self, xs: Components) -> list[list[Array]]:
         xp, axes = arrays.namespace(xs[0]), range(self.axes)
@@ -114,6 +129,11 @@ class ThinPlateSpline(Map):
 
     def _details(self) -> str:
         return f"{self.knots.shape[1]} points"
+
+
+def _between(knots: Array, rank: int) -> Array:
+    """(N, K) as (N, 1, …, 1, K), beside positions of ``rank`` axes."""
+    return knots.reshape(knots.shape[0], *(1,) * (rank - 1), knots.shape[1])
 
 
 def _bending(squares: Array, axes: int) -> Array:
