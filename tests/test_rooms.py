@@ -33,11 +33,15 @@ RANK = {
     "dialects": 3,  # options in other words
     "torch": 6,
     "autostart": 6,
+    "mapped": 5,
     "api": 6,
-    "__init__": 7,
-    "bench": 8,
-    "cli": 9,
-    "__main__": 10,
+    "maps": 7,
+    "warping": 8,
+    "__init__": 9,
+    "nn": 10,
+    "bench": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 
 # Who may import what from outside; every other module has the standard library and NumPy. A new dependency is one line.
@@ -56,6 +60,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.acceleration": {"torch"},
     "frameworks.torch.team": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
+    "nn": {"torch"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},
     "bench.peers.jax": {"jax"},

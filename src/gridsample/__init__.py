@@ -7,7 +7,7 @@ Public names are exported here by hand; everything else is private. Importing th
 """
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridsample.api import (
     affine_grid,
@@ -21,25 +21,32 @@ from gridsample.api import (
 from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
+if TYPE_CHECKING:
+    from gridsample.warping import flow_warp, pixels, warp
+
 __version__: str
 
 __all__ = [
     "GridSampleError",
     "__version__",
     "affine_grid",
+    "flow_warp",
     "get_num_threads",
     "grid_sample",
     "multiscale_deformable_attention",
+    "pixels",
     "sample",
     "sample_grad",
     "set_num_threads",
     "splat",
     "valid_mask",
+    "warp",
 ]
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ("dialects", "torch")
+_ROOMS: tuple[str, ...] = ("dialects", "maps", "nn", "torch")
+_LATER: dict[str, str] = {"flow_warp": "warping", "pixels": "warping", "warp": "warping"}  # functions, and their room
 
 
 def __getattr__(name: str) -> Any:
@@ -51,11 +58,15 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"gridsample.{name}")
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f"gridsample.{_LATER[name]}"), name)
     raise AttributeError(f"module 'gridsample' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_LATER})
 
 
 if os.environ.get("GRIDSAMPLE_ACCELERATE"):

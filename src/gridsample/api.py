@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from gridsample import frameworks, prepare
+from gridsample import frameworks, mapped, prepare
 from gridsample.errors import OptionError
 from gridsample.frameworks import CALLS
 from gridsample.options import flag, grid_sample_options, kernel_named, named, sample_options, whole_numbers
@@ -56,6 +56,9 @@ def grid_sample(
         if known is not None:
             return known
     corners = _given("grid_sample") if align_corners is None else align_corners
+    if (map_ := mapped.of(grid)) is not None:
+        flag("grid_sample", "align_corners", corners)
+        grid = map_.to(input).to_grid(tuple(input.shape[2:]), align_corners=corners)
     options = grid_sample_options(mode, padding_mode, corners)
     return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
 
@@ -99,6 +102,7 @@ def sample(
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
     out: Any = None,
     relative: bool = False,
     antialias: bool | int = False,
@@ -115,8 +119,9 @@ def sample(
         image: (N or 1, C, *n), any number of spatial axes D; of the types
         {dtypes}.
         coords: (N or 1, *out, D), any number of output axes, of one of the float types. A batch of 1 stands for all N.
+        Or a map of `gridsample.maps`, with ``size`` the output's spatial lengths (default: the map's own, else the image's).
         The image may have no batch axis, (C, *n), or no channels either, (*n), or several batch axes, (*batch, C, *n):
-        coords has as many, (*batch, *out, D), each equal or 1, and the result is (*batch, C, *out), without what was left away.
+        coords has as many, (*batch, *out, D), each equal or 1; the result is (*batch, C, *out), without what was left away.
 
     Convention:
         coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first.
@@ -154,10 +159,14 @@ def sample(
     """
     plain = prefilter is True and ties is None and fold == "tap" and limit == "edges"
     plain = plain and relative is False and antialias is False
-    if plain and out is None and not frameworks.tracing():
+    if plain and out is None and size is None and not frameworks.tracing():
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample", map_, image, size, frame, order, relative)
+    else:
+        mapped.no_size("sample", size)
     extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
     filters = True if extra else prefilter
     options = sample_options(
@@ -206,7 +215,7 @@ def splat(
         <sample(image, coords), values> = <image, splat(values, coords, shape)>
 
     Shapes:
-        values: (N or 1, C, *out). coords: (N or 1, *out, D). shape: the D spatial sizes of the image to fill.
+        values: (N or 1, C, *out). coords: (N or 1, *out, D), or a map. shape: the D spatial sizes of the image to fill.
 
     Convention:
         As `sample`: each value is shared among the taps its point would read, with their weights. Points with a NaN or
@@ -229,6 +238,8 @@ def splat(
     chosen = (kernel, boundary, 0.0, frame, order, nonfinite, None, ties, fold, "edges", prefilter)
     options = sample_options("splat", *chosen)
     sizes = whole_numbers("splat", "shape", shape)
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("splat", map_, values, tuple(values.shape[2:]), frame, order, relative)
     framework = frameworks.of("splat", values=values, coords=coords)
     if flag("splat", "relative", relative):
         coords = prepare.absolute(framework, "splat", coords, frame, order)
@@ -246,6 +257,7 @@ def sample_grad(
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
     relative: bool = False,
     prefilter: bool = True,
     ties: str | None = None,
@@ -272,10 +284,14 @@ def sample_grad(
     array([[[[1., 3.]]]], dtype=float32)
     """
     plain = prefilter is True and ties is None and fold == "tap" and limit == "edges" and relative is False
-    if plain and not frameworks.tracing():
+    if plain and size is None and not frameworks.tracing():
         known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample_grad", map_, image, size, frame, order, relative)
+    else:
+        mapped.no_size("sample_grad", size)
     chosen = (kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, prefilter)
     options = sample_options("sample_grad", *chosen)
     framework = frameworks.of("sample_grad", image=image, coords=coords)

@@ -155,6 +155,33 @@ def test_views_are_read_where_they_lie():
     torch.testing.assert_close(gs.multiscale_deformable_attention(views[0], LEVELS, *views[1:]), want)
 
 
+@pytest.mark.parametrize("levels", [LEVELS, [(4,), (3,)], [(2, 3, 4)]])
+def test_other_devices_compose_it_of_samples(levels):
+    deformable = pytest.importorskip("gridsample.frameworks.torch.deformable")
+    value, locations, weights = tensors(levels)
+    want = gradients(gs.multiscale_deformable_attention, value, levels, locations, weights)
+    got = gradients(lambda v, rows, p, w: deformable.composed(v, p, w, rows), value, levels, locations, weights)
+    for a, b in zip(got, want, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.filterwarnings("ignore")  # of JAX's own making
+@pytest.mark.parametrize("levels", [LEVELS, [(4,), (3,)], [(2, 3, 4)]])
+def test_jax_says_the_same(levels):
+    jax = pytest.importorskip("jax")
+    value, locations, weights = tensors(levels, dtype=torch.float32)
+    want = gradients(gs.multiscale_deformable_attention, value, levels, locations, weights)
+    weigh = np.sin(np.arange(want[0].numel(), dtype="float64")).reshape(want[0].shape).astype("float32")
+    arrays = [jax.numpy.asarray(tensor.numpy()) for tensor in (value, locations, weights)]
+    result = gs.multiscale_deformable_attention(arrays[0], levels, *arrays[1:])
+
+    def loss(v, p, w):
+        return (gs.multiscale_deformable_attention(v, levels, p, w) * weigh).sum()
+
+    for a, b in zip([result, *jax.jit(jax.grad(loss, (0, 1, 2)))(*arrays)], want, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b.detach().numpy(), rtol=2e-4, atol=2e-5)
+
+
 @pytest.mark.parametrize("change", [{"queries": 0}, {"batch": 0}, {"points": 0}, {"channels": 0}, {"heads": 0}])
 def test_nothing_of_something(change, monkeypatch):
     empty = torch.empty
@@ -250,7 +277,7 @@ def test_mistakes_are_named():
         ((value, 7, locations, weights), "shapes to be a sequence of sizes"),
         ((value, [(6.5, 7)] * 3, locations, weights), "each of shapes to be a sequence of integers"),
         ((value.int(), LEVELS, locations, weights), "value of one of the types .*, got int32"),
-        ((value.to("meta"), LEVELS, locations, weights.to_sparse()), "dense tensors on the CPU"),
+        ((value.to("meta"), LEVELS, locations, weights.to_sparse()), "dense tensors on one device"),
         ((value, LEVELS, locations.numpy(), weights), "arrays of one library"),
     ):
         with pytest.raises(gs.GridSampleError, match=said):

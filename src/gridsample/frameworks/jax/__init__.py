@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gridsample import affine, errors, plan
+from gridsample import affine, attention, errors, plan
 from gridsample.backends import portable
 from gridsample.backends.portable.prefilter import coefficients
 from gridsample.frameworks.jax import space
@@ -48,6 +48,24 @@ def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Arr
     wide = widened(theta)
     grid = affine.affine_grid(wide, size[2:], align_corners, lambda *steps: jnp.arange(*steps).astype(wide.dtype))
     return grid.astype(theta.dtype)
+
+
+def multiscale_deformable_attention(value: Array, shapes: Any, locations: Array, weights: Array) -> Array:
+    """Level by level; each level's samples are held together."""
+    levels = attention.levels_of(shapes)
+    arrays = {"value": value, "locations": locations, "weights": weights}
+    attention.check(value.shape, levels, locations.shape, weights.shape, {k: a.dtype.name for k, a in arrays.items()})
+    (batch, pixels, heads, channels), (_, queries, _, _, points, axes) = value.shape, locations.shape
+    by_head = widened(value).transpose(0, 2, 3, 1).reshape(batch * heads, channels, pixels)
+    many = (batch * heads, len(levels), queries, points)
+    places = widened(locations).transpose(0, 2, 3, 1, 4, 5).reshape(*many, axes)
+    shares = weights.astype(by_head.dtype).transpose(0, 2, 3, 1, 4).reshape(many)
+    total = jnp.zeros((batch * heads, channels, queries), by_head.dtype)
+    for level, (start, end, sizes) in enumerate(attention.starts(levels)):
+        image = by_head[..., start:end].reshape(batch * heads, channels, *sizes)
+        samples = pull("sample", image, places[:, level], attention.OPTIONS)
+        total = total + (samples * shares[:, level, None]).sum(-1)
+    return total.reshape(batch, heads * channels, queries).swapaxes(1, 2).astype(value.dtype)
 
 
 def widened(image: Array) -> Array:

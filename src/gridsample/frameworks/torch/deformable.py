@@ -31,9 +31,29 @@ def check(value: Tensor, locations: Tensor, weights: Tensor, levels: Sequence[An
     dtypes = {name: dtype_name(tensor.dtype) for name, tensor in tensors.items()}
     attention.check(value.shape, levels, locations.shape, weights.shape, dtypes)
     for name, tensor in tensors.items():
-        if tensor.device.type not in ("cpu", "meta") or tensor.layout != torch.strided:
+        if tensor.device.type != value.device.type or tensor.layout != torch.strided:
             got = f"{name} on {tensor.device}" if tensor.layout == torch.strided else f"{name} {tensor.layout}"
-            raise DeviceError(attention.WHERE, "dense tensors on the CPU", got, "move them with .cpu()")
+            raise DeviceError(attention.WHERE, "dense tensors on one device", got, "move them with .to(value.device)")
+
+
+def composed(value: Tensor, locations: Tensor, weights: Tensor, levels: Sequence[Any]) -> Tensor:
+    """The same from `sample`, on any device and to any derivative; it holds one level's samples."""
+    check(value, locations, weights, levels)
+    batch, _, heads, channels = value.shape
+    by_head = wide(value).permute(0, 2, 3, 1).flatten(0, 1)  # (N heads, C, pixels)
+    places = wide(locations).permute(0, 2, 3, 1, 4, 5).flatten(0, 1)  # (N heads, levels, queries, points, axes)
+    shares = weights.to(by_head.dtype).permute(0, 2, 3, 1, 4).flatten(0, 1)[:, :, None]
+    total = by_head.new_zeros(batch * heads, channels, locations.shape[1])
+    for level, (start, end, sizes) in enumerate(attention.starts(levels)):
+        image = by_head[..., start:end].unflatten(-1, sizes)  # type: ignore[no-untyped-call]
+        total = total + (derivatives.pull(image, places[:, level], TEXT) * shares[:, level]).sum(-1)
+    return rounded(total.reshape(batch, heads * channels, -1).transpose(1, 2), value)
+
+
+def _check_here(value: Tensor) -> None:
+    if value.device.type != "cpu":
+        do = "call gridsample.multiscale_deformable_attention, which takes any device"
+        raise DeviceError(attention.WHERE, "tensors on the CPU", f"value on {value.device}", do)
 
 
 def _images(value: Tensor, n: int, levels: Sequence[Any]) -> Iterator[Tensor]:
@@ -66,6 +86,7 @@ def _pieces(queries: int, numbers: int) -> Iterator[slice]:
 def _forward(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[int]) -> Tensor:
     levels = attention.rows_of(shapes, locations.shape[-1])
     check(value, locations, weights, levels)
+    _check_here(value)
     value_, locations_ = wide(value), wide(locations)
     batch, _, heads, channels = value.shape
     queries, every = locations.shape[1], locations.shape[3] * locations.shape[4]
@@ -84,6 +105,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     levels = attention.rows_of(shapes, locations.shape[-1])
     check(value, locations, weights, levels)
+    _check_here(value)
     value_, locations_ = wide(value), wide(locations)
     batch, _, heads, channels = value.shape
     grad_ = grad.reshape(batch, locations.shape[1], heads, channels).to(value_.dtype)

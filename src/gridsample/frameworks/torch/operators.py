@@ -123,7 +123,7 @@ def _pull_backward(
         if mask[1]:
             grad_coords = portable.backward_coords(space, p, grad_, image_, coords_)
         return rounded(grad_image, image), rounded(grad_coords, coords)
-    layout = _layout(image_, image.shape)  # of all three, if it is channels last: the engine then walks whole points
+    layout = _layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
     grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
     grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
