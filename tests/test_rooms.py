@@ -31,6 +31,7 @@ RANK = {
     "api": 6,
     "__init__": 7,
     "bench": 8,
+    "diagnose": 8,
     "cli": 9,
     "__main__": 10,
 }
@@ -41,6 +42,8 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.operators": {"torch"},
     "frameworks.torch.derivatives": {"torch"},
     "frameworks.torch.quick": {"torch"},
+    "diagnose.pictures": {"matplotlib"},
+    "diagnose.watch": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},

@@ -24,11 +24,15 @@ __all__ = [
     "sample_grad",
     "set_num_threads",
     "splat",
+    "why",
 ]
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
 _ROOMS: tuple[str, ...] = ()
+
+# Public functions loaded with their room when first asked for: name to room.
+_LATE: dict[str, str] = {"why": "diagnose"}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,8 +44,12 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return import_module(f"gridsample.{name}")
+    if name in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module(f"gridsample.{_LATE[name]}"), name)
     raise AttributeError(f"module 'gridsample' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_LATE})
