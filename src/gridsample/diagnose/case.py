@@ -223,10 +223,10 @@ class Case:
     @cached_property
     def dense(self) -> bool:
         """Whether the grid is a map (neighbouring outputs read neighbouring places) and no list of points."""
-        t = self.thin
-        if min(t.grid.shape[1:-1]) < 3 or not self.finite:
+        if min(self.grid.shape[1:-1]) < 3 or not self.finite:
             return False
-        x = t.x
+        window = tuple(slice(max(0, n // 2 - 64), n // 2 + 64) for n in self.grid.shape[1:-1])
+        x = self.pixels(self.grid[(slice(None, ELEMENTS), *window)])
         first, second = 0.0, 0.0
         for axis in range(1, self.axes + 1):
             step = np.diff(x, axis=axis)

@@ -10,7 +10,7 @@ import numpy as np
 from gridsample.diagnose.case import Case
 from gridsample.diagnose.finding import SEVERITIES, Diagnostic, Finding, Repair, Seen
 from gridsample.diagnose.findings import diagnostics
-from gridsample.diagnose.trial import Trial, then, trials
+from gridsample.diagnose.trial import Trial, floor, then, trials
 
 
 def examine(case: Case) -> tuple[Case, list[Finding]]:
@@ -75,8 +75,10 @@ def _tried(case: Case, found: list[Finding]) -> list[Finding]:
         text = f"the output has shape {tuple(case.output.shape)}, expected {tuple(wanted.shape)}"
         row = diagnostics()["output_size"]
         return [*(f for f in found if f.name != row.name), _finding(row, Seen("error", 1.0, text), None)]
+    if not explain and before <= floor(case.thin):  # what looked like a mistake gives the picture wanted
+        return [_doubted(finding) for finding in found]
     if not explain:
-        return found
+        return [*found, _unexplained(before)]
     best = explain[0]
     others = [trial.diagnostic for trial in explain[1:4] if trial.left <= max(1.5 * best.left, 0.05 * before)]
     told = _told(best, before, others)
@@ -101,9 +103,24 @@ def _told(trial: Trial, before: float, others: list[Diagnostic]) -> Finding:
     if others:
         text += f"; as well would {', '.join(repr(row.name) for row in others)}"
     row = trial.diagnostic
-    severity = "error" if trial.explained > 0.8 else "warning"
+    severity = "error" if trial.explained > 0.95 else "warning"
     seen = Seen(severity, 1.0, text, fix=trial.repair.fix)
     return _finding(row, seen, trial.repair)
+
+
+def _unexplained(before: float) -> Finding:
+    text = f"the output differs from `expected` by {before:.3g} (rms), and none of the known mistakes explains it"
+    return Finding(
+        name="unexplained",
+        severity="note",
+        score=1.0,
+        title="Different from the picture wanted, and no known mistake makes it equal",
+        seen=text,
+        because="Every correction this library knows was tried alone, and none took away most of the difference. There may"
+        " be several mistakes at once, or the picture wanted was made from other numbers.",
+        fix="print(report.pixel(y, x))          # the sum that made one pixel: compare it with what you expect",
+        picture="compare",
+    )
 
 
 def _doubted(finding: Finding) -> Finding:
@@ -113,12 +130,17 @@ def _doubted(finding: Finding) -> Finding:
     return replace(finding, severity="note")
 
 
+def _explains(cause: Finding, finding: Finding) -> bool:
+    row = diagnostics().get(cause.name)
+    return row is not None and finding.name in row.explains
+
+
 def ranked(found: list[Finding]) -> list[Finding]:
     """By severity and score; what another finding explains comes after it, as a note."""
     order = sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -f.score))
     result: list[Finding] = []
     for finding in order:
-        causes = [f for f in result if f.severity != "note" and finding.name in diagnostics()[f.name].explains]
+        causes = [f for f in result if f.severity != "note" and _explains(f, finding)]
         if causes:
             because = f"{finding.because} Here it follows from: {causes[0].title}."
             finding = replace(finding, severity="note", score=0.5 * finding.score, because=because)

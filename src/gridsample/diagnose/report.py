@@ -72,11 +72,11 @@ class Report:
             raise OptionError("Report.pixel", "a call that can be sampled", f"grid {self.case.grid.shape}", do)
         return pixel(self.case, output, n)
 
-    def picture(self, kind: str) -> bytes:
-        """A drawing as PNG: one of `diagnose.pictures.KINDS`. Needs matplotlib."""
+    def picture(self, kind: str, at: tuple[int, ...] | None = None) -> bytes:
+        """A drawing as PNG: points, compare, arrows, ruler, jacobian, pixel (of output ``at``, (n, *out)). Needs matplotlib."""
         from gridsample.diagnose import pictures
 
-        return pictures.png(self, kind)
+        return pictures.png(self, kind, at)
 
     def html(self) -> str:
         """The whole report as one page without links to anything outside."""

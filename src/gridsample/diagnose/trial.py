@@ -13,7 +13,7 @@ from gridsample.diagnose.finding import Diagnostic, Repair
 from gridsample.diagnose.findings import diagnostics
 from gridsample.errors import GridSampleError
 
-ENOUGH = 0.6  # share of the difference a repair must take away to be believed
+ENOUGH = 0.8  # share of the difference a repair must take away to be believed
 
 
 @dataclass(frozen=True)

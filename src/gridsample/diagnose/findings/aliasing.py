@@ -19,7 +19,7 @@ def _factors(case: Case) -> Array:
 
 
 def _look(case: Case) -> Seen | None:
-    if not case.thin.dense or not case.steps:
+    if not case.dense or not case.steps:
         return None
     factor = _factors(case)
     high = float(np.quantile(factor.reshape(-1)[:: max(1, factor.size // 100_000)], 0.95))

@@ -11,7 +11,7 @@ from gridsample.diagnose.words import percent
 
 
 def _look(case: Case) -> Seen | None:
-    if not case.thin.dense or len(case.steps) != case.axes:
+    if not case.dense or len(case.steps) != case.axes:
         return None
     with np.errstate(all="ignore"):
         if case.axes == 2:
@@ -19,6 +19,10 @@ def _look(case: Case) -> Seen | None:
             det = a * d - b * c
         else:
             det = np.linalg.det(np.stack(case.steps, axis=-1))
+    longest = np.max([np.abs(step).max(-1) for step in case.steps], axis=0)
+    far = np.any([(np.abs(step) > 0.4 * np.array(case.sizes_in)).any(-1) for step in case.steps], axis=0)
+    torn = far & (longest > 5 * float(np.median(longest)))  # see torn: a jump is no fold
+    det = np.where(torn, 0.0, det)
     size = float(np.median(np.abs(det)))
     below, above = np.count_nonzero(det < -0.02 * size - 1e-6), np.count_nonzero(det > 0.02 * size + 1e-6)
     fewer = min(below, above) / det.size

@@ -18,7 +18,7 @@ def _look(case: Case) -> Seen | None:
         turned = out == case.size[::-1]
         text = f"the grid makes an output of {_by(out)}, wanted is {_by(case.size)}{': H and W are exchanged' if turned else ''}"
         return Seen("error", 0.94, text, fix=_fix(case.size))
-    if case.size is None and case.axes == 2 and case.thin.dense:
+    if case.size is None and case.axes == 2 and case.dense:
         h, w = case.image.shape[2:]
         fits = case.thin.fits
         upright = bool(fits) and all(np.diag(f.matrix).min() > 3 * abs(f.matrix[0, 1]) and f.explained > 0.9 for f in fits)

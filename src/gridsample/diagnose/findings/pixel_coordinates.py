@@ -20,8 +20,9 @@ def _look(case: Case) -> Seen | None:
     inside = float((np.abs(g) <= 1.001).all(-1).mean())
     as_pixels = float(((g > -0.75) & (g < n - 0.25)).all(-1).mean())
     centred = np.abs(g) <= (n / 2 + 0.01)
+    span = np.ptp(g.reshape(-1, t.axes), axis=0)
     reach = np.abs(g).reshape(-1, t.axes).max(0) / (n / 2)
-    if as_pixels > 0.8 and inside < 0.55 and bool((g.reshape(-1, t.axes).max(0) > 1.5).all()):
+    if as_pixels > 0.8 and inside < 0.55 and bool((span > np.maximum(2.5, 0.15 * n)).all()):
         text = f"{percent(as_pixels)} of the coordinates lie in 0 … size-1 ({sizes(case)}), {percent(inside)} in [-1, 1]"
         return Seen("error", 0.98 * as_pixels, f"{text}: {spans(case)}")
     centre = np.abs(g.reshape(-1, t.axes).mean(0)) / n

@@ -11,7 +11,9 @@ from gridsample.diagnose.intake import Array
 
 
 def _look(case: Case) -> Seen | None:
-    if min(case.sizes_out) < 4 or not case.finite or case.thin.dense:
+    if min(case.sizes_out) < 4 or not case.finite or not case.fits:
+        return None
+    if max(fit.explained for fit in case.fits) > 0.5:
         return None
     for repair in _repairs(case):
         fixed = repair.case.thin
@@ -25,7 +27,7 @@ def _look(case: Case) -> Seen | None:
 
 
 def _smooth(case: Case) -> bool:
-    return bool(case.fits) and all(fit.explained > 0.7 for fit in case.fits)
+    return bool(case.fits) and all(fit.explained > 0.97 for fit in case.fits)
 
 
 def _repairs(case: Case) -> Iterator[Repair]:

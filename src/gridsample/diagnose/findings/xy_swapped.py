@@ -17,11 +17,10 @@ def swapped(case: Case, fit: Fit) -> bool:
     a = fit.matrix
     if case.axes < 2 or fit.explained < 0.8:
         return False
-    along = np.abs(np.diag(a))
-    across = np.diag(a[:, ::-1])
-    if case.axes == 3:
-        along, across = along[[0, 2]], across[[0, 2]]
-    return bool((across > 0.15).all() and (across > 2.5 * along).all())
+    ends = [0, case.axes - 1]
+    corner = a[np.ix_(ends, ends)]
+    across, along = corner[0, 1] * corner[1, 0], abs(corner[0, 0] * corner[1, 1])
+    return bool(min(corner[0, 1], corner[1, 0]) > 0.15 and across > 3 * along)
 
 
 def _look(case: Case) -> Seen | None:

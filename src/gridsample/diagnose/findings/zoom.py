@@ -9,7 +9,7 @@ import numpy as np
 
 from gridsample.diagnose.case import Case
 from gridsample.diagnose.finding import Diagnostic, Repair
-from gridsample.diagnose.lattice import of_theta, similarity, thetas
+from gridsample.diagnose.lattice import half_sizes, of_theta, pixel_matrix, similarity, thetas
 
 
 def _repairs(case: Case) -> Iterator[Repair]:
@@ -20,6 +20,10 @@ def _repairs(case: Case) -> Iterator[Repair]:
         return
     other = [np.linalg.inv(a).T for a in matrices]  # every scale to its inverse, every rotation as it is
     yield Repair(case.change(grid=of_theta(case, other, shifts)), DIAGNOSTIC.fix)
+    into, out = half_sizes(case.sizes_in, case.align_corners), half_sizes(case.sizes_out, case.align_corners)
+    pixels = [np.linalg.inv(pixel_matrix(case, a, case.align_corners)).T for a in matrices]
+    back = [m / into[:, None] * out[None, :] for m in pixels]
+    yield Repair(case.change(grid=of_theta(case, back, shifts)), DIAGNOSTIC.fix, "in pixels")
 
 
 def _unit(matrix: np.ndarray) -> bool:  # type: ignore[type-arg]
