@@ -19,7 +19,7 @@ from gridsample.diagnose.intake import Array, floating
 from gridsample.options import Options, grid_sample_options
 from gridsample.spec.frames import FRAMES
 
-MOST = 1 << 15  # points of one element that fits and trials look at
+MOST = 1 << 16  # points of one element that fits and trials look at
 ELEMENTS = 4  # of the batch, for the same
 
 

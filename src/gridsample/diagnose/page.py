@@ -87,7 +87,5 @@ def _image(report: Report, kind: str, drawn: dict[str, str]) -> str:
 def _sum(report: Report) -> str:
     if not report.case.valid:
         return ""
-    shape = report.case.grid.shape[1:-1]
-    place = next((f.place for f in report.findings if f.place is not None), (0, *(n // 2 for n in shape)))
-    at = (min(i, n - 1) for i, n in zip(place[1:], shape, strict=True))
-    return f"<pre>{escape(str(report.pixel(*at, n=place[0])))}</pre>"
+    n, *at = report.telling
+    return f"<pre>{escape(str(report.pixel(*at, n=n)))}</pre>"

@@ -153,11 +153,13 @@ def _arrows(report: Report) -> Any:
     w, h = (*case.sizes_in, 1)[:2]
     dx, dy = np.clip(x - x0, -2 * w, 2 * w), np.clip(y - y0, -2 * h, 2 * h)
     colours = np.where(out, OUTSIDE, INSIDE)
-    left.quiver(x0, y0, dx, dy, angles="xy", scale_units="xy", scale=1, width=0.004, color=colours.ravel())
+    usual = float(np.nanmedian(np.hypot(dx, dy)))
+    times = 1 if usual > 0.02 * max(w, h) or usual < 1e-3 else int(np.ceil(0.03 * max(w, h) / usual))
+    left.quiver(x0, y0, times * dx, times * dy, angles="xy", scale_units="xy", scale=1, width=0.004, color=colours.ravel())
     left.set_xlim(-0.1 * w, 1.1 * w)
     left.set_ylim(1.1 * h, -0.1 * h)
     length = np.hypot(dx, dy)
-    left.set_xlabel(f"{np.nanmedian(length):.3g} px in the median, {np.nanmax(length):.3g} at most", fontsize=8)
+    left.set_xlabel(f"{np.nanmedian(length):.3g} px in the median, {np.nanmax(length):.3g} at most" + (f"; drawn {times} times as long" if times > 1 else ""), fontsize=8)
     _show(right, case.thin.output[0], "output")
     return figure
 
@@ -176,12 +178,12 @@ def _ruler(report: Report) -> Any:
         g = line(kind, np.arange(m, dtype=np.float64), m)
         grid = np.zeros((m, case.axes))
         grid[:, 0] = g
-        lattices[f"{name}\nif it were meant"] = case.pixels(grid)[:, 0]
+        lattices[f"an {name},\nsampled so" if kind == "edges" else f"a {name},\nsampled so"] = case.pixels(grid)[:, 0]
     for axes, (low, high), title in zip(panels, ((-1, 3.5), (n - 4.5, n)), ("left end", "right end"), strict=True):
         for i in range(n):
             if low - 1 < i < high + 1:
                 axes.add_patch(_rectangle(i - 0.5, -0.4, 1, 0.8))
-                axes.text(i, 0, str(i), ha="center", va="center", fontsize=9)
+                axes.text(i, 0, str(i), ha="center", va="center", fontsize=9, clip_on=True)
         for row, (name, at) in enumerate(lattices.items(), 1):
             shown = at[(at > low) & (at < high)]
             colours = [OUTSIDE if v < -0.5 or v > n - 0.5 else (WEIGHT if v < 0 or v > n - 1 else INSIDE) for v in shown]
@@ -208,7 +210,12 @@ def _jacobian(report: Report) -> Any:
     (a, b), (c, d) = ((s[0, ..., 0], s[0, ..., 1]) for s in case.steps)
     det = a * d - b * c
     factor = np.maximum(np.hypot(a, b), np.hypot(c, d))
-    shown = left.imshow(factor, cmap="viridis", norm="log" if factor.min() > 0 and factor.max() > 8 * factor.min() else None)
+    low, high = float(np.nanmin(factor)), float(np.nanmax(factor))
+    if low > 0 and high > 8 * low:
+        shown = left.imshow(factor, cmap="viridis", norm="log")
+    else:
+        even = high - low < 0.02 * high  # rounding is no pattern
+        shown = left.imshow(factor, cmap="viridis", vmin=0 if even else low, vmax=2 * high if even else high)
     figure.colorbar(shown, ax=left, shrink=0.8)
     turned = det < 0 if np.median(det) >= 0 else det > 0
     if turned.any():
@@ -224,7 +231,7 @@ def _pixel(report: Report, at: tuple[int, ...] | None = None) -> Any:
     case = report.case
     shape = case.grid.shape[1:-1]
     if at is None:
-        at = next((f.place for f in report.findings if f.place is not None), (0, *(n // 2 for n in shape)))
+        at = report.telling
     at = (at[0], *(min(i, n - 1) for i, n in zip(at[1:], shape, strict=True)))
     seen = report.pixel(*at[1:], n=at[0])
     figure, (axes,) = _panels(1, 4.2)

@@ -72,6 +72,18 @@ class Report:
             raise OptionError("Report.pixel", "a call that can be sampled", f"grid {self.case.grid.shape}", do)
         return pixel(self.case, output, n)
 
+    @property
+    def telling(self) -> tuple[int, ...]:
+        """An output worth taking apart, (n, *out): the first that a finding points at and that reads a pixel."""
+        shape = self.case.grid.shape[1:-1]
+        middle = (0, *(n // 2 for n in shape))
+        places = [f.place for f in self.findings if f.place is not None and len(f.place) == len(middle)]
+        for place in places[:4]:
+            at = (place[0], *(min(i, n - 1) for i, n in zip(place[1:], shape, strict=True)))
+            if self.pixel(*at[1:], n=at[0]).taps:
+                return at
+        return middle
+
     def picture(self, kind: str, at: tuple[int, ...] | None = None) -> bytes:
         """A drawing as PNG: points, compare, arrows, ruler, jacobian, pixel (of output ``at``, (n, *out)). Needs matplotlib."""
         from gridsample.diagnose import pictures
