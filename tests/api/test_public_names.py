@@ -52,7 +52,16 @@ def test_doctests(module):
 
 
 def test_public_names():
-    functions = {"affine_grid", "grid_sample", "sample", "sample_grad", "splat", "why", "get_num_threads", "set_num_threads"}
+    functions = {
+        "affine_grid",
+        "grid_sample",
+        "sample",
+        "sample_grad",
+        "splat",
+        "why",
+        "get_num_threads",
+        "set_num_threads",
+    }
     assert set(gs.__all__) == functions | {"GridSampleError", "__version__"}
     assert all(getattr(gs, name).__doc__ for name in functions)
 

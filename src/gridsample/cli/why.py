@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     if given.output is not None:
         _check_output(given.output)
     image, grid = _array(given.image, "IMAGE"), _array(given.grid, "GRID")
-    image = image.reshape(*(1,) * (4 - image.ndim), *image.shape) if image.ndim == 2 else image
+    colours_last = image.ndim == 3 and image.shape[-1] in (3, 4) and image.shape[0] > 4
+    if image.ndim < grid.ndim and not colours_last:  # (H, W) and (C, H, W) are what a file holds
+        image = image.reshape(*(1,) * (grid.ndim - image.ndim), *image.shape)
     expected = _array(given.expected, "--expected") if given.expected else None
     report = gs.why(image, grid, given.mode[0], given.padding_mode[0], given.align_corners, expected=expected)
     print(report)
@@ -42,10 +44,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("gridsample why", usage="gridsample why IMAGE GRID.npy [options]", description=__doc__, epilog=_TELLS)
+    parser = Parser(
+        "gridsample why", usage="gridsample why IMAGE GRID.npy [options]", description=__doc__, epilog=_TELLS
+    )
     parser.add_argument("image", metavar="IMAGE")
     parser.add_argument("grid", metavar="GRID")
-    parser.add_argument("--expected", metavar="E", help="the picture wanted: the mistake that explains the difference is found")
+    parser.add_argument(
+        "--expected", metavar="E", help="the picture wanted: the mistake that explains the difference is found"
+    )
     modes = ["bilinear", "nearest", "bicubic", *KERNELS]
     parser.add_argument("--mode", type=name_in(modes), default=("bilinear",), help="as in grid_sample (bilinear)")
     paddings = ["zeros", "border", "reflection", *BOUNDARIES]

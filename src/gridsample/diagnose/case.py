@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Case: one call of grid_sample, and what can be measured of it. The diagnostics read it; repairs are other Cases.
 
-Coordinates keep the grid's order: component k belongs to spatial axis D-1-k. `u` is the output's own position in [-1, 1]
-by its outer edges, so that the identity map of align_corners=False is g = u. Large grids are looked at through `thin`,
+Coordinates keep the grid's order: component k belongs to spatial axis D-1-k. `u` is the output's own position in
+[-1, 1] by its outer edges, so that the identity map of align_corners=False is g = u. Large grids are looked at through `thin`,
 the same Case at every `stride`-th output; what must be counted is counted on the whole.
 """
 
@@ -78,7 +78,7 @@ class Case:
 
     @property
     def batch(self) -> int:
-        return max(self.image.shape[0], self.grid.shape[0])
+        return max(int(self.image.shape[0]), int(self.grid.shape[0]))
 
     @cached_property
     def options(self) -> Options:

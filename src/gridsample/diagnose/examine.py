@@ -68,7 +68,7 @@ def _finding(row: Diagnostic, seen: Seen, repair: Repair | None) -> Finding:
 
 
 def _tried(case: Case, found: list[Finding]) -> list[Finding]:
-    """What ``expected`` adds: the repair that gives it is certain, and mistakes whose repair does not help are doubted."""
+    """What ``expected`` adds: the repair that gives it is certain, and what does not help towards it is doubted."""
     before, explain = trials(case)
     wanted = case.expected
     if wanted is not None and not np.isfinite(before) and not explain:
@@ -116,9 +116,11 @@ def _unexplained(before: float) -> Finding:
         score=1.0,
         title="Different from the picture wanted, and no known mistake makes it equal",
         seen=text,
-        because="Every correction this library knows was tried alone, and none took away most of the difference. There may"
-        " be several mistakes at once, or the picture wanted was made from other numbers.",
-        fix="print(report.pixel(y, x))          # the sum that made one pixel: compare it with what you expect",
+        because=(
+            "Every correction this library knows was tried alone, and none took away most of the difference. There may"
+            " be several mistakes at once, or the picture wanted was made from other numbers."
+        ),
+        fix="print(report.pixel(y, x))  # the sum that made one pixel: compare it with what you expect",
         picture="compare",
     )
 

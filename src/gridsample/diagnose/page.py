@@ -15,10 +15,12 @@ _STYLE = """
 .gs-why { font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; background: #fff; max-width: 62em; }
 .gs-why h2 { font-size: 1.05em; margin: 0 0 .4em; } .gs-why p { margin: .3em 0; }
 .gs-why section { border-left: 5px solid #999; padding: .6em 1em; margin: 1em 0; background: #fafafa; }
-.gs-why .error { border-color: #c62828; } .gs-why .warning { border-color: #ef8f00; } .gs-why .note { border-color: #5a8fbf; }
+.gs-why .error { border-color: #c62828; } .gs-why .warning { border-color: #ef8f00; }
+.gs-why .note { border-color: #5a8fbf; }
 .gs-why .badge { font-size: .75em; text-transform: uppercase; letter-spacing: .05em; margin-right: .6em; color: #555; }
 .gs-why pre { background: #eef1f4; padding: .6em .8em; overflow-x: auto; font-size: 13px; color: #1c1c1c; }
-.gs-why img { max-width: 100%; display: block; margin: .5em 0; } .gs-why .call { font-family: monospace; font-size: 13px; }
+.gs-why img { max-width: 100%; display: block; margin: .5em 0; }
+.gs-why .call { font-family: monospace; font-size: 13px; }
 """
 
 
@@ -56,8 +58,9 @@ def part(report: Report) -> str:
     pixel = _image(report, "pixel", drawn) + _sum(report)
     said = "" if report.findings else "<p>Nothing found.</p>"
     return (
-        f'<div class="gs-why"><style>{_STYLE}</style><p class="call">{escape(report.summary)}</p>{said}{overview}{findings}'
-        f"<details><summary>One output pixel taken apart</summary>{pixel}</details></div>"
+        f'<div class="gs-why"><style>{_STYLE}</style><p'
+        f' class="call">{escape(report.summary)}</p>{said}{overview}{findings}<details><summary>One output pixel taken'
+        f" apart</summary>{pixel}</details></div>"
     )
 
 

@@ -66,7 +66,9 @@ def _picture(image: Array) -> Array:
 
 def _show(axes: Any, image: Array, title: str) -> None:
     shown = _picture(image)
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto" if shown.shape[0] == 1 else "equal")
+    axes.imshow(
+        shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto" if shown.shape[0] == 1 else "equal"
+    )
     axes.set_title(title, fontsize=10)
     axes.tick_params(labelsize=7)
 
@@ -84,8 +86,9 @@ def _flat(case: Case) -> tuple[Array, Array, Array]:
     return x[..., 0], y, out
 
 
-def _some(rows: int, columns: int, most: int) -> tuple[slice, slice]:
+def _some(shape: tuple[int, ...], most: int) -> Any:
     """Every k-th of both, so that about ``most`` remain."""
+    rows, columns = shape
     k = max(1, int(np.ceil(np.sqrt(rows * columns / most))))
     return slice((min(k, rows) - 1) // 2, None, k), slice((min(k, columns) - 1) // 2, None, k)
 
@@ -99,7 +102,7 @@ def _points(report: Report) -> Any:
     figure, (left, right) = _panels(2)
     _show(left, case.image[0], "source and where it is read")
     x, y, out = _flat(case)
-    x, y, out = (a[_some(*x.shape, 900)] for a in (x, y, out))
+    x, y, out = (a[_some(x.shape, 900)] for a in (x, y, out))
     w, h = (*case.sizes_in, 1)[:2]
     known = np.isfinite(x) & np.isfinite(y)
     left.plot(x[known & ~out], y[known & ~out], ".", ms=3, color=INSIDE)
@@ -148,24 +151,30 @@ def _arrows(report: Report) -> Any:
     x, y, out = _flat(case)
     eye = case.thin.change(grid=np.broadcast_to(case.thin.identity(), case.thin.grid.shape))
     x0, y0, _ = _flat(eye)
-    few = _some(*x.shape, 260)
+    few = _some(x.shape, 260)
     x, y, x0, y0, out = (a[few] for a in (x, y, x0, y0, out))
     w, h = (*case.sizes_in, 1)[:2]
     dx, dy = np.clip(x - x0, -2 * w, 2 * w), np.clip(y - y0, -2 * h, 2 * h)
     colours = np.where(out, OUTSIDE, INSIDE)
     usual = float(np.nanmedian(np.hypot(dx, dy)))
     times = 1 if usual > 0.02 * max(w, h) or usual < 1e-3 else int(np.ceil(0.03 * max(w, h) / usual))
-    left.quiver(x0, y0, times * dx, times * dy, angles="xy", scale_units="xy", scale=1, width=0.004, color=colours.ravel())
+    left.quiver(
+        x0, y0, times * dx, times * dy, angles="xy", scale_units="xy", scale=1, width=0.004, color=colours.ravel()
+    )
     left.set_xlim(-0.1 * w, 1.1 * w)
     left.set_ylim(1.1 * h, -0.1 * h)
     length = np.hypot(dx, dy)
-    left.set_xlabel(f"{np.nanmedian(length):.3g} px in the median, {np.nanmax(length):.3g} at most" + (f"; drawn {times} times as long" if times > 1 else ""), fontsize=8)
+    left.set_xlabel(
+        f"{np.nanmedian(length):.3g} px in the median, {np.nanmax(length):.3g} at most"
+        + (f"; drawn {times} times as long" if times > 1 else ""),
+        fontsize=8,
+    )
     _show(right, case.thin.output[0], "output")
     return figure
 
 
 def _ruler(report: Report) -> Any:
-    """The two ends of the x axis, pixel by pixel, and where the samples fall; above, the lattices that could be meant."""
+    """The two ends of the x axis, pixel by pixel, where the samples fall, and the lattices that could be meant."""
     case = report.case
     figure, panels = _panels(2, 2.6)
     n, m = case.sizes_in[0], case.sizes_out[0]
@@ -184,9 +193,11 @@ def _ruler(report: Report) -> Any:
             if low - 1 < i < high + 1:
                 axes.add_patch(_rectangle(i - 0.5, -0.4, 1, 0.8))
                 axes.text(i, 0, str(i), ha="center", va="center", fontsize=9, clip_on=True)
-        for row, (name, at) in enumerate(lattices.items(), 1):
+        for row, at in enumerate(lattices.values(), 1):
             shown = at[(at > low) & (at < high)]
-            colours = [OUTSIDE if v < -0.5 or v > n - 0.5 else (WEIGHT if v < 0 or v > n - 1 else INSIDE) for v in shown]
+            colours = [
+                OUTSIDE if v < -0.5 or v > n - 0.5 else (WEIGHT if v < 0 or v > n - 1 else INSIDE) for v in shown
+            ]
             axes.scatter(shown, np.full(len(shown), row), c=colours, s=18)
             if row == 1:
                 for v in shown:

@@ -62,7 +62,10 @@ class Report:
     def summary(self) -> str:
         """The call, in one line."""
         c = self.case
-        said = f"{self.call or 'grid_sample'}: image {tuple(c.image.shape)} {c.image_dtype}, grid {tuple(c.grid.shape)} {c.grid_dtype}"
+        said = (
+            f"{self.call or 'grid_sample'}: image {tuple(c.image.shape)} {c.image_dtype}, grid {tuple(c.grid.shape)}"
+            f" {c.grid_dtype}"
+        )
         return f"{said}, mode={c.mode!r}, padding_mode={c.padding_mode!r}, align_corners={c.align_corners}"
 
     def pixel(self, *output: int, n: int = 0) -> Pixel:
@@ -85,7 +88,10 @@ class Report:
         return middle
 
     def picture(self, kind: str, at: tuple[int, ...] | None = None) -> bytes:
-        """A drawing as PNG: points, compare, arrows, ruler, jacobian, pixel (of output ``at``, (n, *out)). Needs matplotlib."""
+        """A drawing as PNG: points, compare, arrows, ruler, jacobian, pixel (of output ``at``: (n, *out)).
+
+        Needs matplotlib (gridsample[viz]).
+        """
         from gridsample.diagnose import pictures
 
         return pictures.png(self, kind, at)
@@ -122,7 +128,10 @@ class Site:
     raised: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.file}:{self.line} in {self.function}: {self.source}\n{self.calls} calls of {self.called}, {self.looked} looked at"
+        head = (
+            f"{self.file}:{self.line} in {self.function}: {self.source}\n{self.calls} calls of {self.called},"
+            f" {self.looked} looked at"
+        )
         if self.raised:
             head += f"; it raised {self.raised}"
         if self.report is None:

@@ -92,5 +92,7 @@ def then(case: Case, first: Trial) -> Trial | None:
     if first.left <= 3 * floor(case.thin):
         return None
     _, more = trials(first.repair.case)
-    worth = [trial for trial in more if trial.diagnostic.name != first.diagnostic.name and trial.left < 0.3 * first.left]
+    worth = [
+        trial for trial in more if trial.diagnostic.name != first.diagnostic.name and trial.left < 0.3 * first.left
+    ]
     return worth[0] if worth else None

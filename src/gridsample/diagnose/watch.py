@@ -36,12 +36,12 @@ class Watch:
 
     def __enter__(self) -> Watched:
         self._mode = _Mode(self.seen)
-        self._mode.__enter__()
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
         return self.seen
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._mode is not None:
-            self._mode.__exit__(kind, error, trace)
+            self._mode.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
         self.seen.raised = error
 
 
@@ -126,9 +126,7 @@ class _Mode(TorchFunctionMode):
             facts = {"built_with": known[0], "detached": wants}
         with torch._C.DisableTorchFunction():  # what is done here is not the program's
             try:
-                case = diagnose.case_of(
-                    image, grid, mode or "bilinear", padding or "zeros", bool(corners), **facts
-                )
+                case = diagnose.case_of(image, grid, mode or "bilinear", padding or "zeros", bool(corners), **facts)
                 report = diagnose.report(case, f"F.grid_sample at {site.file}:{site.line}")
             except GridSampleError:  # nothing to look at; torch says what it makes of it
                 return
@@ -140,7 +138,19 @@ class _Mode(TorchFunctionMode):
 
 
 # What leaves the numbers of a grid as they are.
-_SAME = {"detach", "clone", "contiguous", "expand", "to", "float", "double", "cpu", "requires_grad_", "detach_", "expand_as"}
+_SAME = {
+    "detach",
+    "clone",
+    "contiguous",
+    "expand",
+    "to",
+    "float",
+    "double",
+    "cpu",
+    "requires_grad_",
+    "detach_",
+    "expand_as",
+}
 
 
 def _worse(new: diagnose.Report, old: diagnose.Report) -> bool:

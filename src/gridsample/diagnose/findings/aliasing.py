@@ -27,16 +27,17 @@ def _look(case: Case) -> Seen | None:
         return None
     at = tuple(int(i) for i in np.unravel_index(int(factor.argmax()), factor.shape))
     text = (
-        f"neighbouring outputs read up to {factor.max():.3g} px apart ({np.median(factor):.3g} in the median, largest at "
-        f"output {at}); {percent(float((factor > 1.5).mean()))} of the outputs skip pixels"
+        f"neighbouring outputs read up to {factor.max():.3g} px apart ({np.median(factor):.3g} in the median, largest"
+        f" at output {at}); {percent(float((factor > 1.5).mean()))} of the outputs skip pixels"
     )
     return Seen("note", min(0.3 + 0.1 * high, 0.8), text, fix=_fix(high), place=at)
 
 
 def _fix(factor: float) -> str:
     return (
-        f"image = torchvision.transforms.functional.gaussian_blur(image, {2 * round(factor) + 1}, sigma={0.5 * factor:.2g})\n"
-        f"# or F.interpolate(image, scale_factor={1 / factor:.3g}, mode='area') first; the grid stays as it is"
+        f"image = torchvision.transforms.functional.gaussian_blur(image, {2 * round(factor) + 1},"
+        f" sigma={0.5 * factor:.2g})\n# or F.interpolate(image, scale_factor={1 / factor:.3g}, mode='area') first; the"
+        " grid stays as it is"
     )
 
 
@@ -61,15 +62,17 @@ def _box(image: Array, axis: int, width: float) -> Array:
         part = min(1.0, 1.0 + reach - abs(shift))
         total += part * np.take(image, np.clip(np.arange(n) + shift, 0, n - 1), axis)
         weight += part
-    return total / image.dtype.type(weight)
+    return np.asarray(total / image.dtype.type(weight))
 
 
 DIAGNOSTIC = Diagnostic(
     name="aliasing",
     title="Aliasing: the output is smaller than what it shows",
-    because="Linear and cubic kernels look at the nearest 2 or 4 pixels however far apart the samples lie. What falls"
-    " between is skipped: fine patterns turn into moiré, thin lines break up, and gradients are noisy.",
-    fix="image = blur(image, sigma=0.5 * factor)          # before sampling",
+    because=(
+        "Linear and cubic kernels look at the nearest 2 or 4 pixels however far apart the samples lie. What falls"
+        " between is skipped: fine patterns turn into moiré, thin lines break up, and gradients are noisy."
+    ),
+    fix="image = blur(image, sigma=0.5 * factor)  # before sampling",
     look=_look,
     repairs=_repairs,
     picture="jacobian",

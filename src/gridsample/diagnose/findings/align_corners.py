@@ -50,7 +50,7 @@ def _said(matrix: np.ndarray) -> str:  # type: ignore[type-arg]
 def _fix(case: Case) -> str:
     other = not case.align_corners
     return (
-        f"F.grid_sample(image, grid, align_corners={other})          # as the grid was built; or build it for "
+        f"F.grid_sample(image, grid, align_corners={other})  # as the grid was built; or build it for "
         f"{case.corners_word}:\nF.affine_grid(theta, size, {case.corners_word})"
     )
 
@@ -65,10 +65,12 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="align_corners",
     title="align_corners differs between how the grid was built and how it is sampled",
-    because="With align_corners=True -1 and 1 are the centres of the corner pixels, with False the outer edges of the"
-    " image, half a pixel further out. A grid of the one read as the other is stretched: right in the middle, half a"
-    " pixel off at the rim (and with zeros padding the rim is darkened).",
-    fix="F.grid_sample(image, grid, align_corners=...)          # the same as in affine_grid or linspace",
+    because=(
+        "With align_corners=True -1 and 1 are the centres of the corner pixels, with False the outer edges of the"
+        " image, half a pixel further out. A grid of the one read as the other is stretched: right in the middle, half"
+        " a pixel off at the rim (and with zeros padding the rim is darkened)."
+    ),
+    fix="F.grid_sample(image, grid, align_corners=...)  # the same as in affine_grid or linspace",
     look=_look,
     repairs=_repairs,
     explains=("rim", "outside", "normalised_by_n", "gradients"),

@@ -19,8 +19,10 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="boundary",
     title="Another padding mode",
-    because="The picture wanted shows something else outside the image: positions agree, what lies beyond the edge does"
-    " not.",
+    because=(
+        "The picture wanted shows something else outside the image: positions agree, what lies beyond the edge does"
+        " not."
+    ),
     fix="F.grid_sample(..., padding_mode=...)",
     repairs=_repairs,
     picture="compare",

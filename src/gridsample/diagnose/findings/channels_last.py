@@ -30,14 +30,23 @@ def _forms(case: Case) -> Iterator[tuple[str, Repair]]:
     image, shape = case.image, case.image.shape
     axes = case.grid.shape[-1] if case.grid.shape[-1] in (1, 2, 3) else 2
     if _colours_last(case):
-        yield "(N, H, W, C): channels last", Repair(case.change(image=np.moveaxis(image, -1, 1)), "image = image.permute(0, 3, 1, 2)")
+        yield (
+            "(N, H, W, C): channels last",
+            Repair(case.change(image=np.moveaxis(image, -1, 1)), "image = image.permute(0, 3, 1, 2)"),
+        )
     elif len(shape) == axes + 1 and shape[-1] in (1, *COLOURS) and shape[0] > 4:
         order = f"{axes}, {', '.join(map(str, range(axes)))}"
-        yield "(H, W, C): channels last, no batch", Repair(case.change(image=np.moveaxis(image, -1, 0)[None]), f"image = image.permute({order})[None]")
+        yield (
+            "(H, W, C): channels last, no batch",
+            Repair(case.change(image=np.moveaxis(image, -1, 0)[None]), f"image = image.permute({order})[None]"),
+        )
     elif len(shape) == axes + 1:
         yield "(C, H, W): no batch", Repair(case.change(image=image[None]), "image = image[None]")
     elif len(shape) == axes:
-        yield "(H, W): no batch and no channels", Repair(case.change(image=image[None, None]), "image = image[None, None]")
+        yield (
+            "(H, W): no batch and no channels",
+            Repair(case.change(image=image[None, None]), "image = image[None, None]"),
+        )
 
 
 def _look(case: Case) -> Seen | None:
@@ -50,8 +59,10 @@ def _look(case: Case) -> Seen | None:
 DIAGNOSTIC = Diagnostic(
     name="channels_last",
     title="The image's axes are in the wrong places",
-    because="An image is (N, C, H, W). One stored as (N, H, W, C), as files and OpenCV have it, is sampled along its width"
-    " and its colours: rows are taken for channels, and the result is stripes three pixels wide.",
+    because=(
+        "An image is (N, C, H, W). One stored as (N, H, W, C), as files and OpenCV have it, is sampled along its width"
+        " and its colours: rows are taken for channels, and the result is stripes three pixels wide."
+    ),
     fix="image = image.permute(0, 3, 1, 2)",
     look=_look,
     repairs=lambda case: (repair for _, repair in _forms(case)),

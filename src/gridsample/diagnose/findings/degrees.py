@@ -42,7 +42,7 @@ def _look(case: Case) -> Seen | None:
             d, _ = found
             really = math.degrees(math.remainder(d, 2 * math.pi))
             text = f"the grid is turned by {really:.5g}°, which is {d} radians to six digits"
-            return Seen("warning", 0.95, text, fix=f"angle = math.radians({d})          # before cos and sin")
+            return Seen("warning", 0.95, text, fix=f"angle = math.radians({d})  # before cos and sin")
     return None
 
 
@@ -67,9 +67,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="degrees",
     title="Degrees given where radians are expected",
-    because="cos and sin take radians. cos(30) is the cosine of 1719 degrees, so the picture is turned by an angle that"
-    " has nothing to do with 30.",
-    fix="angle = math.radians(angle_deg)          # before cos and sin",
+    because=(
+        "cos and sin take radians. cos(30) is the cosine of 1719 degrees, so the picture is turned by an angle that"
+        " has nothing to do with 30."
+    ),
+    fix="angle = math.radians(angle_deg)  # before cos and sin",
     look=_look,
     repairs=_repairs,
     explains=("outside", "align_corners"),

@@ -21,7 +21,7 @@ def _repairs(case: Case) -> Iterator[Repair]:
             back = [-a @ b for a, b in zip(inverses, shifts, strict=True)]
             yield Repair(case.change(grid=of_theta(case, inverses, back)), DIAGNOSTIC.fix)
     elif case.dense and case.finite:
-        fix = "grid = identity + gs.maps.Displacement(...).inverse()          # not identity - displacement, which is near it"
+        fix = "grid = identity + gs.maps.Displacement(...).inverse()  # not identity - displacement, which is near it"
         yield Repair(case.change(grid=_inverse(case)), fix, "numerically")
         yield Repair(case.change(grid=2 * case.identity() - case.grid), "grid = identity - displacement", "the sign")
 
@@ -41,11 +41,15 @@ def _inverse(case: Case) -> Array:
 DIAGNOSTIC = Diagnostic(
     name="direction",
     title="The map points the wrong way: it takes input to output",
-    because="grid_sample asks, for every output pixel, where in the input to read. A map that says where an input pixel"
-    " goes is the inverse of that: a rotation turns the other way, and with a translation or zoom as well the picture"
-    " lands elsewhere.",
-    fix="inverse = torch.linalg.inv(theta[:, :, :2])\n"
-    "theta = torch.cat((inverse, -inverse @ theta[:, :, 2:]), dim=2)          # output -> input, for affine_grid",
+    because=(
+        "grid_sample asks, for every output pixel, where in the input to read. A map that says where an input pixel"
+        " goes is the inverse of that: a rotation turns the other way, and with a translation or zoom as well the"
+        " picture lands elsewhere."
+    ),
+    fix=(
+        "inverse = torch.linalg.inv(theta[:, :, :2])\n"
+        "theta = torch.cat((inverse, -inverse @ theta[:, :, 2:]), dim=2)  # output -> input, for affine_grid"
+    ),
     repairs=_repairs,
     picture="arrows",
     rare=5,

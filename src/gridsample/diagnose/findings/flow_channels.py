@@ -25,9 +25,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="flow_channels",
     title="The flow's channels are swapped: (dy, dx) used as (dx, dy)",
-    because="grid[..., 0] is x. A flow stored rows first moves things down where they should move right; on smooth fields"
-    " the result looks plausible, only wrong.",
-    fix="grid = identity + flow.flip(-1)          # (dy, dx) -> (dx, dy), before it is normalised",
+    because=(
+        "grid[..., 0] is x. A flow stored rows first moves things down where they should move right; on smooth fields"
+        " the result looks plausible, only wrong."
+    ),
+    fix="grid = identity + flow.flip(-1)  # (dy, dx) -> (dx, dy), before it is normalised",
     repairs=_repairs,
     picture="arrows",
     rare=4,

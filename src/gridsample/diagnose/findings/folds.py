@@ -31,16 +31,22 @@ def _look(case: Case) -> Seen | None:
     mask = det < 0 if below <= above else det > 0
     first = tuple(int(i) for i in np.argwhere(mask)[0])
     lowest = float(det.min() if below <= above else det.max())
-    text = f"{percent(fewer)} of the outputs ({min(below, above)}) are folded over; first at output {first}, Jacobian {lowest:.3g} at worst"
+    text = (
+        f"{percent(fewer)} of the outputs ({min(below, above)}) are folded over; first at output {first}, Jacobian"
+        f" {lowest:.3g} at worst"
+    )
     return Seen("warning", 0.75, text, place=first)
 
 
 DIAGNOSTIC = Diagnostic(
     name="folds",
     title="The map folds: its Jacobian changes sign",
-    because="Where the Jacobian is negative neighbouring outputs read in reversed order: a part of the picture appears"
-    " several times, mirrored in between. Displacements that differ by more than the distance of their points do this.",
-    fix="flow = gaussian_blur(flow)          # smoother or smaller; or integrate a velocity field, which cannot fold",
+    because=(
+        "Where the Jacobian is negative neighbouring outputs read in reversed order: a part of the picture appears"
+        " several times, mirrored in between. Displacements that differ by more than the distance of their points do"
+        " this."
+    ),
+    fix="flow = gaussian_blur(flow)  # smoother or smaller; or integrate a velocity field, which cannot fold",
     look=_look,
     explains=("torn", "aliasing"),
     picture="jacobian",

@@ -30,21 +30,30 @@ def _look(case: Case) -> Seen | None:
     if t.stride == 1 and t.dense:
         same = sum(int((np.abs(step).sum(-1) == 0).sum()) for step in case.steps)
         lost = f"; {same} outputs read exactly where their neighbour does" if same else ""
-    text = f"{case.grid_dtype} coordinates are rounded by up to {worst:.3g} px, {share:.0%} of them by more than 0.1 px, {where}{lost}"
+    text = (
+        f"{case.grid_dtype} coordinates are rounded by up to {worst:.3g} px, {share:.0%} of them by more than 0.1 px,"
+        f" {where}{lost}"
+    )
     return Seen("warning" if worst > 0.05 else "note", 0.9, text)
 
 
 def _repairs(case: Case) -> Iterator[Repair]:
-    if case.grid_dtype in ("float16", "bfloat16") and case.fits and max(f.rms_px for f in case.fits) < 4 * case.resolution_px + 0.05:
+    if (
+        case.grid_dtype in ("float16", "bfloat16")
+        and case.fits
+        and max(f.rms_px for f in case.fits) < 4 * case.resolution_px + 0.05
+    ):
         yield Repair(case.change(grid=of_theta(case, *thetas(case)), grid_dtype="float32"), DIAGNOSTIC.fix)
 
 
 DIAGNOSTIC = Diagnostic(
     name="half",
     title="Half-precision coordinates lose pixels",
-    because="float16 has 11 binary digits, bfloat16 8. Between 0.5 and 1 the steps are 1/2048 and 1/256, which is more"
-    " than a fraction of a pixel on all but small images; no kernel can bring back what the grid no longer holds.",
-    fix="grid = F.affine_grid(theta.float(), size, align_corners=...)          # coordinates in float32, images as you like",
+    because=(
+        "float16 has 11 binary digits, bfloat16 8. Between 0.5 and 1 the steps are 1/2048 and 1/256, which is more"
+        " than a fraction of a pixel on all but small images; no kernel can bring back what the grid no longer holds."
+    ),
+    fix="grid = F.affine_grid(theta.float(), size, align_corners=...)  # coordinates in float32, images as you like",
     look=_look,
     repairs=_repairs,
     explains=("folds", "torn", "ties"),

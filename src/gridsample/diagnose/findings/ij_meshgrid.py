@@ -30,9 +30,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="ij_meshgrid",
     title='The grid was built with an "ij" meshgrid: x runs down the rows',
-    because='meshgrid(x, y, indexing="ij") makes arrays of shape (W, H) in which x changes along the first axis.'
-    " grid_sample takes the first axis for the rows, so the output is transposed and has the transposed shape.",
-    fix="xx, yy = torch.meshgrid(x, y, indexing='xy')          # shape (H, W)\ngrid = torch.stack((xx, yy), dim=-1)[None]",
+    because=(
+        'meshgrid(x, y, indexing="ij") makes arrays of shape (W, H) in which x changes along the first axis.'
+        " grid_sample takes the first axis for the rows, so the output is transposed and has the transposed shape."
+    ),
+    fix="xx, yy = torch.meshgrid(x, y, indexing='xy')  # shape (H, W)\ngrid = torch.stack((xx, yy), dim=-1)[None]",
     look=_look,
     repairs=_repairs,
     explains=("output_size", "folds", "xy_swapped", "rotation_shear", "align_corners", "normalised_by_n"),

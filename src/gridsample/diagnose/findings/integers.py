@@ -14,15 +14,18 @@ def _look(case: Case) -> Seen | None:
     whole = case.image.dtype.kind in "iu"
     if case.image.dtype.kind == "b":
         return None
-    overshoots = case.valid and case.options.kernel not in ("nearest", "linear", "smoothstep", "mitchell") and case.finite
+    overshoots = (
+        case.valid and case.options.kernel not in ("nearest", "linear", "smoothstep", "mitchell") and case.finite
+    )
     if overshoots and (whole or _bytes(case)):
         low, high = (np.iinfo(case.image.dtype).min, np.iinfo(case.image.dtype).max) if whole else (0, 255)
         out = case.thin.output
         wraps = float(((out < low - 0.5) | (out > high + 0.5)).mean())
         if wraps:
             text = (
-                f"mode={case.mode!r} overshoots: {percent(wraps)} of the output lies outside {low} … {high} (from {out.min():.4g} to "
-                f"{out.max():.4g}), and wraps round when stored in {case.image_dtype if whole else 'uint8'}"
+                f"mode={case.mode!r} overshoots: {percent(wraps)} of the output lies outside {low} … {high} (from"
+                f" {out.min():.4g} to {out.max():.4g}), and wraps round when stored in"
+                f" {case.image_dtype if whole else 'uint8'}"
             )
             return Seen("warning" if whole else "note", 0.88, text)
     if whole and case.library == "torch":
@@ -43,8 +46,10 @@ def _bytes(case: Case) -> bool:
 DIAGNOSTIC = Diagnostic(
     name="integers",
     title="Whole numbers overflow",
-    because="A cubic kernel has negative weights: beside an edge it goes below the darkest and above the brightest pixel."
-    " 256 stored in a byte is 0, -1 is 255: white specks in black and black ones in white.",
+    because=(
+        "A cubic kernel has negative weights: beside an edge it goes below the darkest and above the brightest pixel."
+        " 256 stored in a byte is 0, -1 is 255: white specks in black and black ones in white."
+    ),
     fix="out = out.round().clamp(0, 255).to(torch.uint8)",
     look=_look,
     shapes=True,

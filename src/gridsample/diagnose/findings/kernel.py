@@ -12,8 +12,14 @@ from gridsample.diagnose.finding import Diagnostic, Repair
 def _repairs(case: Case) -> Iterator[Repair]:
     for mode in ("bilinear", "nearest", "bicubic", "catmull_rom"):
         if mode != case.mode:
-            yield Repair(case.change(mode=mode), f"F.grid_sample(..., mode={mode!r})" if mode != "catmull_rom" else
-                         "gs.grid_sample(..., mode='catmull_rom')          # a = -1/2; torch's bicubic has -3/4")
+            yield Repair(
+                case.change(mode=mode),
+                (
+                    f"F.grid_sample(..., mode={mode!r})"
+                    if mode != "catmull_rom"
+                    else "gs.grid_sample(..., mode='catmull_rom')  # a = -1/2; torch's bicubic has -3/4"
+                ),
+            )
 
 
 DIAGNOSTIC = Diagnostic(

@@ -18,9 +18,16 @@ def _look(case: Case) -> Seen | None:
     image = case.thin.image
     part = image[:1, :1].reshape(-1)
     values = np.unique(part[:: max(1, part.size // 200_000)])
-    if not 3 <= len(values) <= 40 or not np.isfinite(values).all() or (values != np.rint(values)).any() or part.size < 64:
+    if (
+        not 3 <= len(values) <= 40
+        or not np.isfinite(values).all()
+        or (values != np.rint(values)).any()
+        or part.size < 64
+    ):
         return None
-    flat = np.mean([(np.diff(image[:1, :1], axis=axis) == 0).mean() for axis in range(2, image.ndim) if image.shape[axis] > 1])
+    flat = np.mean(
+        [(np.diff(image[:1, :1], axis=axis) == 0).mean() for axis in range(2, image.ndim) if image.shape[axis] > 1]
+    )
     if flat < 0.7:
         return None
     out = case.thin.output
@@ -28,8 +35,8 @@ def _look(case: Case) -> Seen | None:
     if invented < 1e-3:
         return None
     text = (
-        f"the image holds {len(values)} whole numbers ({values[0]:g} … {values[-1]:g}) in flat regions; mode={case.mode!r} makes "
-        f"{percent(invented)} of the output something in between"
+        f"the image holds {len(values)} whole numbers ({values[0]:g} … {values[-1]:g}) in flat regions;"
+        f" mode={case.mode!r} makes {percent(invented)} of the output something in between"
     )
     return Seen("warning", 0.85, text)
 
@@ -42,9 +49,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="labels",
     title="A label map sampled with weights",
-    because="Between label 1 and label 5 linear interpolation gives 3, which is another label or none. Labels are names,"
-    " not amounts.",
-    fix="F.grid_sample(labels, grid, mode='nearest')          # or one-hot, sample linearly, argmax",
+    because=(
+        "Between label 1 and label 5 linear interpolation gives 3, which is another label or none. Labels are names,"
+        " not amounts."
+    ),
+    fix="F.grid_sample(labels, grid, mode='nearest')  # or one-hot, sample linearly, argmax",
     look=_look,
     repairs=_repairs,
     picture="compare",

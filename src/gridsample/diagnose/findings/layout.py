@@ -37,14 +37,23 @@ def _forms(case: Case) -> Iterator[tuple[str, Repair]]:
         points = case.grid.reshape(-1, *(1,) * (axes - 1), shape[-2], axes)
         ones = "1, " * (axes - 1)
         name = f"a list of {shape[-2]} points"
-        yield name, Repair(case.change(grid=points), f"grid = grid.reshape(-1, {ones}{shape[-2]}, {axes})          # out: (N, C, {ones}P)")
+        yield (
+            name,
+            Repair(
+                case.change(grid=points),
+                f"grid = grid.reshape(-1, {ones}{shape[-2]}, {axes})  # out: (N, C, {ones}P)",
+            ),
+        )
 
 
 def _look(case: Case) -> Seen | None:
     for name, repair in _forms(case):
         shape = tuple(case.grid.shape)
         axes = case.axes
-        text = f"the grid has shape {shape}, which looks like {name}; for an image of shape {tuple(case.image.shape)} it must be (N, *out, {axes})"
+        text = (
+            f"the grid has shape {shape}, which looks like {name}; for an image of shape {tuple(case.image.shape)} it"
+            f" must be (N, *out, {axes})"
+        )
         return Seen("error", 0.99, text, fix=repair.fix)
     return None
 
@@ -52,8 +61,10 @@ def _look(case: Case) -> Seen | None:
 DIAGNOSTIC = Diagnostic(
     name="layout",
     title="The grid's axes are in the wrong places",
-    because="A grid is (N, H, W, 2): output rows, output columns, and last the two numbers (x, y). In the layout of images"
-    " the 2 is taken for the number of rows and the width for the number of coordinates.",
+    because=(
+        "A grid is (N, H, W, 2): output rows, output columns, and last the two numbers (x, y). In the layout of images"
+        " the 2 is taken for the number of rows and the width for the number of coordinates."
+    ),
     fix="grid = grid.permute(0, 2, 3, 1)",
     look=_look,
     repairs=lambda case: (repair for _, repair in _forms(case)),

@@ -19,8 +19,8 @@ def _look(case: Case) -> Seen | None:
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         value = case.grid[first]
         text = (
-            f"{int(nan.sum())} NaN and {int(inf.sum())} infinite coordinates, in {percent(float(bad.mean()))} of the outputs; "
-            f"first at {case.place(first)} = {value.tolist()}"
+            f"{int(nan.sum())} NaN and {int(inf.sum())} infinite coordinates, in {percent(float(bad.mean()))} of the"
+            f" outputs; first at {case.place(first)} = {value.tolist()}"
         )
         return Seen("error", 1.0, text, place=first)
     if case.image.dtype.kind == "f" and not np.isfinite(case.image.sum(dtype=np.float64)):
@@ -28,7 +28,9 @@ def _look(case: Case) -> Seen | None:
         if bad.any():
             first = tuple(int(i) for i in np.argwhere(bad)[0])
             text = f"{int(bad.sum())} pixels of the image are NaN or infinite; first at image{list(first)}"
-            return Seen("warning", 0.9, text, fix="image = torch.nan_to_num(image)", about="NaN or infinity in the image")
+            return Seen(
+                "warning", 0.9, text, fix="image = torch.nan_to_num(image)", about="NaN or infinity in the image"
+            )
     return None
 
 
@@ -40,9 +42,12 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="nonfinite",
     title="NaN or infinite coordinates",
-    because="A NaN is read as -1 by this library; by torch as -1, 0 or a border pixel depending on mode and device, and its"
-    " backward pass crashes on some. They come from divisions by zero: a homography's w, a norm, an axis of one pixel.",
-    fix="assert torch.isfinite(grid).all()          # then look for the division; torch.nan_to_num(grid, nan=-2) hides it",
+    because=(
+        "A NaN is read as -1 by this library; by torch as -1, 0 or a border pixel depending on mode and device, and"
+        " its backward pass crashes on some. They come from divisions by zero: a homography's w, a norm, an axis of"
+        " one pixel."
+    ),
+    fix="assert torch.isfinite(grid).all()  # then look for the division; torch.nan_to_num(grid, nan=-2) hides it",
     look=_look,
     repairs=_repairs,
 )

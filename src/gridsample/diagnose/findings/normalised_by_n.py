@@ -18,8 +18,15 @@ def _look(case: Case) -> Seen | None:
     if not t.dense or recognised(t) != "by_n":
         return None
     n = t.sizes_out[0]
-    here = "half a pixel too far left and up everywhere" if not case.align_corners else "0 at the left, 1 px short at the right"
-    text = f"x runs from -1 in steps of {2 / n:.5g} = 2/{n} and ends at {1 - 2 / n:.5g}; with {case.corners_word} that is {here}"
+    here = (
+        "half a pixel too far left and up everywhere"
+        if not case.align_corners
+        else "0 at the left, 1 px short at the right"
+    )
+    text = (
+        f"x runs from -1 in steps of {2 / n:.5g} = 2/{n} and ends at {1 - 2 / n:.5g}; with {case.corners_word} that is"
+        f" {here}"
+    )
     return Seen("warning", 0.95, text, fix=normalise(case, "px"))
 
 
@@ -31,9 +38,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="normalised_by_n",
     title="Coordinates normalised by W where the first pixel is not -1 (2*x/W - 1)",
-    because="Pixel x lies at 2*x/(W-1) - 1 with align_corners=True and at (2*x + 1)/W - 1 with False. 2*x/W - 1 is"
-    " neither: the picture is shifted by half a pixel, or stretched by W/(W-1).",
-    fix="grid_x = (2 * x + 1) / W - 1          # align_corners=False\ngrid_x = 2 * x / (W - 1) - 1          # align_corners=True",
+    because=(
+        "Pixel x lies at 2*x/(W-1) - 1 with align_corners=True and at (2*x + 1)/W - 1 with False. 2*x/W - 1 is"
+        " neither: the picture is shifted by half a pixel, or stretched by W/(W-1)."
+    ),
+    fix="grid_x = (2 * x + 1) / W - 1  # align_corners=False\ngrid_x = 2 * x / (W - 1) - 1  # align_corners=True",
     look=_look,
     repairs=_repairs,
     explains=("rim", "outside"),

@@ -16,12 +16,17 @@ def _look(case: Case) -> Seen | None:
     out = tuple(case.grid.shape[1:-1])
     if case.size is not None and out != case.size:
         turned = out == case.size[::-1]
-        text = f"the grid makes an output of {_by(out)}, wanted is {_by(case.size)}{': H and W are exchanged' if turned else ''}"
+        text = (
+            f"the grid makes an output of {_by(out)}, wanted is"
+            f" {_by(case.size)}{': H and W are exchanged' if turned else ''}"
+        )
         return Seen("error", 0.94, text, fix=_fix(case.size))
     if case.size is None and case.axes == 2 and case.dense:
         h, w = case.image.shape[2:]
         fits = case.thin.fits
-        upright = bool(fits) and all(np.diag(f.matrix).min() > 3 * abs(f.matrix[0, 1]) and f.explained > 0.9 for f in fits)
+        upright = bool(fits) and all(
+            np.diag(f.matrix).min() > 3 * abs(f.matrix[0, 1]) and f.explained > 0.9 for f in fits
+        )
         if out == (w, h) and w != h and upright:
             text = f"the image is {_by((h, w))} (rows x columns), the output {_by(out)}, though the grid is not turned"
             return Seen("warning", 0.93, text, fix=_fix((h, w)), about="The output has height and width exchanged")
@@ -34,12 +39,14 @@ def _by(size: tuple[int, ...]) -> str:
 
 def _fix(size: tuple[int, ...]) -> str:
     inner = ", ".join(map(str, size))
-    return f"F.affine_grid(theta, (N, C, {inner}), align_corners=...)          # the OUTPUT's size, height before width"
+    return f"F.affine_grid(theta, (N, C, {inner}), align_corners=...)  # the OUTPUT's size, height before width"
 
 
 def _repairs(case: Case) -> Iterator[Repair]:
     """The same map on the outputs wanted, its grid interpolated."""
-    wanted = case.size or (case.expected.shape[2:] if case.expected is not None and case.expected.ndim == case.grid.ndim else None)
+    wanted = case.size or (
+        case.expected.shape[2:] if case.expected is not None and case.expected.ndim == case.grid.ndim else None
+    )
     if wanted is None and case.axes == 2:
         wanted = tuple(case.image.shape[2:])
     if wanted is None or tuple(wanted) == tuple(case.grid.shape[1:-1]) or case.stride > 1 or not case.finite:
@@ -65,8 +72,10 @@ def _stretched(size: tuple[int, ...], corners: bool) -> Array:
 DIAGNOSTIC = Diagnostic(
     name="output_size",
     title="The grid's shape is not the output wanted",
-    because="The output has as many rows and columns as the grid; the image's own size plays no part. A size given as"
-    " (W, H), the order of pictures, makes an output on its side.",
+    because=(
+        "The output has as many rows and columns as the grid; the image's own size plays no part. A size given as"
+        " (W, H), the order of pictures, makes an output on its side."
+    ),
     fix="F.affine_grid(theta, (N, C, H_out, W_out), align_corners=...)",
     look=_look,
     repairs=_repairs,

@@ -22,7 +22,9 @@ def _look(case: Case) -> Seen | None:
         for name, mask in zip(SIDES[k], (low, high), strict=True):
             part = np.count_nonzero(mask) / mask.size
             if part:
-                sides.append((part, f"{percent(part)} beyond the {name} ({AXES[k]} {'< -1' if name == SIDES[k][0] else '> 1'})"))
+                sides.append(
+                    (part, f"{percent(part)} beyond the {name} ({AXES[k]} {'< -1' if name == SIDES[k][0] else '> 1'})")
+                )
     share = np.count_nonzero(beyond) / beyond.size
     if share < 0.005:
         return None
@@ -38,9 +40,13 @@ def _look(case: Case) -> Seen | None:
 DIAGNOSTIC = Diagnostic(
     name="outside",
     title="Samples outside the image",
-    because="Where the grid leaves [-1, 1] there is nothing to read, and the padding mode decides. It is right wherever"
-    " the map really shows what lies beyond the picture, as the corners of a rotation.",
-    fix="F.grid_sample(..., padding_mode='border')          # or 'reflection'; gs.sample has wrap, constant(fill) and outside=",
+    because=(
+        "Where the grid leaves [-1, 1] there is nothing to read, and the padding mode decides. It is right wherever"
+        " the map really shows what lies beyond the picture, as the corners of a rotation."
+    ),
+    fix=(
+        "F.grid_sample(..., padding_mode='border')  # or 'reflection'; gs.sample has wrap, constant(fill) and outside="
+    ),
     look=_look,
     explains=("rim",),
 )

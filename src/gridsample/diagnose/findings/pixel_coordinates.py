@@ -23,13 +23,19 @@ def _look(case: Case) -> Seen | None:
     span = np.ptp(g.reshape(-1, t.axes), axis=0)
     reach = np.abs(g).reshape(-1, t.axes).max(0) / (n / 2)
     if as_pixels > 0.8 and inside < 0.55 and bool((span > np.maximum(2.5, 0.15 * n)).all()):
-        text = f"{percent(as_pixels)} of the coordinates lie in 0 … size-1 ({sizes(case)}), {percent(inside)} in [-1, 1]"
+        text = (
+            f"{percent(as_pixels)} of the coordinates lie in 0 … size-1 ({sizes(case)}), {percent(inside)} in [-1, 1]"
+        )
         return Seen("error", 0.98 * as_pixels, f"{text}: {spans(case)}")
     centre = np.abs(g.reshape(-1, t.axes).mean(0)) / n
     if inside < 0.1 and bool(centred.all()) and (reach > 0.75).all() and (centre < 0.1).all() and min(t.sizes_in) > 12:
-        fix = "px = grid + torch.tensor([" + ", ".join(f"({m} - 1) / 2" for m in t.sizes_in) + "])  # from the top left\n"
+        fix = (
+            "px = grid + torch.tensor([" + ", ".join(f"({m} - 1) / 2" for m in t.sizes_in) + "])  # from the top left\n"
+        )
         text = f"the coordinates run over ± half of the size in pixels ({sizes(case)}): {spans(case)}"
-        return Seen("error", 0.9, text, fix=fix + normalise(case), about="Centred pixel coordinates passed as normalised")
+        return Seen(
+            "error", 0.9, text, fix=fix + normalise(case), about="Centred pixel coordinates passed as normalised"
+        )
     return None
 
 
@@ -37,14 +43,18 @@ def _repairs(case: Case) -> Iterator[Repair]:
     g = case.grid.astype(np.float64)
     yield Repair(case.change(grid=case.normalised(g)), normalise(case))
     middle = (np.array(case.sizes_in) - 1) / 2
-    yield Repair(case.change(grid=case.normalised(g + middle)), "px = grid + (size - 1) / 2\n" + normalise(case), "centred")
+    yield Repair(
+        case.change(grid=case.normalised(g + middle)), "px = grid + (size - 1) / 2\n" + normalise(case), "centred"
+    )
 
 
 DIAGNOSTIC = Diagnostic(
     name="pixel_coordinates",
     title="Pixel coordinates passed as normalised",
-    because="grid_sample reads -1 and 1 as the ends of the image. A coordinate of 5 is not pixel 5 but a place two image"
-    " sizes outside, where zeros padding gives 0 and border padding one edge pixel.",
+    because=(
+        "grid_sample reads -1 and 1 as the ends of the image. A coordinate of 5 is not pixel 5 but a place two image"
+        " sizes outside, where zeros padding gives 0 and border padding one edge pixel."
+    ),
     fix="gs.sample(image, grid, frame='pixel')  # takes pixel coordinates as they are",
     look=_look,
     repairs=_repairs,

@@ -26,8 +26,9 @@ def _look(case: Case) -> Seen | None:
     if not share:
         return None
     text = (
-        f"{percent(share)} of the outputs lie inside the image but nearer than a pixel to its edge, and lose "
-        f"{percent(float(1 - lost[dark].mean()))} of their value on average, {percent(float(1 - lost[dark].min()))} at most"
+        f"{percent(share)} of the outputs lie inside the image but nearer than a pixel to its edge, and lose"
+        f" {percent(float(1 - lost[dark].mean()))} of their value on average, {percent(float(1 - lost[dark].min()))}"
+        " at most"
     )
     first = tuple(int(i) for i in np.argwhere(dark)[0])
     return Seen("note", 0.3, text, place=(first[0], *(i * t.stride for i in first[1:])))
@@ -41,9 +42,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="rim",
     title="The rim is darkened by zero padding",
-    because="Within half a pixel of the edge one of the taps lies outside and reads 0, so the edge fades to black over"
-    " one pixel instead of ending. Enlarging shows it as a dark frame.",
-    fix="F.grid_sample(..., padding_mode='border')          # or gs.sample(..., boundary='clamp', outside=0): sharp edges",
+    because=(
+        "Within half a pixel of the edge one of the taps lies outside and reads 0, so the edge fades to black over"
+        " one pixel instead of ending. Enlarging shows it as a dark frame."
+    ),
+    fix="F.grid_sample(..., padding_mode='border')  # or gs.sample(..., boundary='clamp', outside=0): sharp edges",
     look=_look,
     repairs=_repairs,
     picture="ruler",

@@ -43,8 +43,8 @@ def _fix(case: Case) -> str:
     w, h = case.sizes_in
     less = " - 1" if case.align_corners else ""
     return (
-        f"r = {f'({w}{less}) / ({h}{less})' if less else f'{w} / {h}'}          # the image's aspect\n"
-        "theta = torch.tensor([[[c, -s / r, 0], [s * r, c, 0]]])          # c, s = cos, sin of the angle"
+        f"r = {f'({w}{less}) / ({h}{less})' if less else f'{w} / {h}'}  # the image's aspect\n"
+        "theta = torch.tensor([[[c, -s / r, 0], [s * r, c, 0]]])  # c, s = cos, sin of the angle"
     )
 
 
@@ -60,8 +60,10 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="rotation_shear",
     title="The rotation shears: the image is not square",
-    because="Normalised coordinates are -1 to 1 along both axes whatever their lengths, so a rotation written in them is"
-    " one only in a square. On an oblong image right angles do not stay right, and lengths change with direction.",
+    because=(
+        "Normalised coordinates are -1 to 1 along both axes whatever their lengths, so a rotation written in them is"
+        " one only in a square. On an oblong image right angles do not stay right, and lengths change with direction."
+    ),
     fix="r = W / H\ntheta = torch.tensor([[[c, -s / r, 0], [s * r, c, 0]]])",
     look=_look,
     repairs=_repairs,

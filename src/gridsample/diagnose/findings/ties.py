@@ -27,9 +27,12 @@ def _look(case: Case) -> Seen | None:
 DIAGNOSTIC = Diagnostic(
     name="ties",
     title="Ties: nearest has two nearest pixels",
-    because="Half-way between two pixels the choice hangs on the last bit of the coordinate. torch and this library take"
-    " the even one, JAX and SciPy others, and a rounding error decides for either: labels jump by a pixel here and there.",
-    fix="grid = grid + 1e-4 / W          # a hair to one side, the same everywhere; or another output size",
+    because=(
+        "Half-way between two pixels the choice hangs on the last bit of the coordinate. torch and this library take"
+        " the even one, JAX and SciPy others, and a rounding error decides for either: labels jump by a pixel here and"
+        " there."
+    ),
+    fix="grid = grid + 1e-4 / W  # a hair to one side, the same everywhere; or another output size",
     look=_look,
     picture="ruler",
 )

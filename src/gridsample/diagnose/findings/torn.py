@@ -26,15 +26,20 @@ def _look(case: Case) -> Seen | None:
                 place = (int(at[0]), *(int(i) * t.stride for i in at[1:]))
     if not count:
         return None
-    text = f"{count} neighbouring outputs read up to {worst:.4g} px apart, the largest at output {place}; elsewhere the grid is smooth"
+    text = (
+        f"{count} neighbouring outputs read up to {worst:.4g} px apart, the largest at output {place}; elsewhere the"
+        " grid is smooth"
+    )
     return Seen("note", 0.55, text, place=place)
 
 
 DIAGNOSTIC = Diagnostic(
     name="torn",
     title="The grid is torn",
-    because="Two outputs side by side read places far apart: an angle that jumps from 180° to -180°, a batch written over,"
-    " coordinates wrapped one by one. Averages and gradients across the tear mean nothing.",
+    because=(
+        "Two outputs side by side read places far apart: an angle that jumps from 180° to -180°, a batch written over,"
+        " coordinates wrapped one by one. Averages and gradients across the tear mean nothing."
+    ),
     fix="# unwrap the angle before it is normalised, and let the sampler wrap: gs.sample(..., boundary='wrap')",
     look=_look,
     picture="jacobian",

@@ -28,15 +28,21 @@ def _look(case: Case) -> Seen | None:
         return None
     shift = hits[0].shift
     parts = ", ".join(f"{AXES[k]} by {b:.4g}" for k, b in enumerate(shift) if abs(b) > 1e-6)
-    size = ", ".join(f"{abs(b) / 2:.3g} {'widths' if k == 0 else 'heights'}" for k, b in enumerate(shift[:2]) if abs(b) > 1e-6)
-    text = f"the whole grid is moved in {parts}: {size} of the image, so all of it lies outside{elements(len(hits), case)}"
+    size = ", ".join(
+        f"{abs(b) / 2:.3g} {'widths' if k == 0 else 'heights'}" for k, b in enumerate(shift[:2]) if abs(b) > 1e-6
+    )
+    text = (
+        f"the whole grid is moved in {parts}: {size} of the image, so all of it lies outside{elements(len(hits), case)}"
+    )
     return Seen("error", 0.93, text, fix=_fix(case))
 
 
 def _fix(case: Case) -> str:
     names = ("tx", "ty", "tz")
     less = 1 if case.align_corners else 0
-    return "\n".join(f"theta[:, {k}, -1] = 2 * {names[k]} / {n - less}          # {names[k]} in pixels" for k, n in enumerate(case.sizes_in))
+    return "\n".join(
+        f"theta[:, {k}, -1] = 2 * {names[k]} / {n - less}  # {names[k]} in pixels" for k, n in enumerate(case.sizes_in)
+    )
 
 
 def _repairs(case: Case) -> Iterator[Repair]:
@@ -46,15 +52,19 @@ def _repairs(case: Case) -> Iterator[Repair]:
     half = half_sizes(case.sizes_in, case.align_corners)
     yield Repair(case.change(grid=of_theta(case, matrices, [b / half for b in shifts])), _fix(case))
     signed = [-b / half for b in shifts]
-    yield Repair(case.change(grid=of_theta(case, matrices, signed)), _fix(case) + "\n# and with the other sign", "and sign")
+    yield Repair(
+        case.change(grid=of_theta(case, matrices, signed)), _fix(case) + "\n# and with the other sign", "and sign"
+    )
 
 
 DIAGNOSTIC = Diagnostic(
     name="translation_px",
     title="A translation in pixels in a normalised theta",
-    because="The last column of theta is in normalised units, where 2 is the whole image. A translation of 10 moves the"
-    " grid five image sizes away, and nothing is left to see.",
-    fix="theta[:, 0, 2] = 2 * tx / W          # with align_corners=True: 2 * tx / (W - 1)",
+    because=(
+        "The last column of theta is in normalised units, where 2 is the whole image. A translation of 10 moves the"
+        " grid five image sizes away, and nothing is left to see."
+    ),
+    fix="theta[:, 0, 2] = 2 * tx / W  # with align_corners=True: 2 * tx / (W - 1)",
     look=_look,
     repairs=_repairs,
     explains=("outside", "constant", "gradients"),

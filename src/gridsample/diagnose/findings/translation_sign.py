@@ -27,9 +27,11 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="translation_sign",
     title="The translation has the wrong sign",
-    because="The grid says where to read. Reading further right shows what lay further right, so the picture moves left:"
-    " to move it right by t, subtract t.",
-    fix="theta[:, :, -1] = -theta[:, :, -1]          # the picture moves against the grid",
+    because=(
+        "The grid says where to read. Reading further right shows what lay further right, so the picture moves left:"
+        " to move it right by t, subtract t."
+    ),
+    fix="theta[:, :, -1] = -theta[:, :, -1]  # the picture moves against the grid",
     repairs=_repairs,
     picture="arrows",
     rare=3,

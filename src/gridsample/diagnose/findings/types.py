@@ -17,9 +17,11 @@ def _look(case: Case) -> Seen | None:
 DIAGNOSTIC = Diagnostic(
     name="types",
     title="Image and grid are of different types",
-    because="torch refuses the call, and the quick remedy, a half-precision grid, costs pixels. Coordinates want float32"
-    " whatever the image is.",
-    fix="gs.sample(image, grid, ...)          # takes a float16 image with a float32 grid; torch: image.float()",
+    because=(
+        "torch refuses the call, and the quick remedy, a half-precision grid, costs pixels. Coordinates want float32"
+        " whatever the image is."
+    ),
+    fix="gs.sample(image, grid, ...)  # takes a float16 image with a float32 grid; torch: image.float()",
     look=_look,
     shapes=True,
 )

@@ -31,15 +31,19 @@ def _look(case: Case) -> Seen | None:
 def _repairs(case: Case) -> Iterator[Repair]:
     g = case.grid.astype(np.float64)
     yield Repair(case.change(grid=2 * g - 1), "grid = 2 * grid - 1")
-    yield Repair(case.change(grid=case.normalised(g * np.array(case.sizes_in) - 0.5)), "grid = 2 * grid - 1", "by edges")
+    yield Repair(
+        case.change(grid=case.normalised(g * np.array(case.sizes_in) - 0.5)), "grid = 2 * grid - 1", "by edges"
+    )
 
 
 DIAGNOSTIC = Diagnostic(
     name="unit_coordinates",
     title="[0, 1] passed as [-1, 1]",
-    because="0 is the middle of the image and 1 its far end, so only the lower right quarter is read, and it fills the"
-    " whole output: twice too large and shifted.",
-    fix="grid = 2 * grid - 1          # or gs.sample(image, grid, frame='unit')",
+    because=(
+        "0 is the middle of the image and 1 its far end, so only the lower right quarter is read, and it fills the"
+        " whole output: twice too large and shifted."
+    ),
+    fix="grid = 2 * grid - 1  # or gs.sample(image, grid, frame='unit')",
     look=_look,
     repairs=_repairs,
     explains=("zoom", "translation_px", "align_corners", "normalised_by_n", "rim"),

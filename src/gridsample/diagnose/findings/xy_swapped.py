@@ -46,10 +46,14 @@ def _repairs(case: Case) -> Iterator[Repair]:
 DIAGNOSTIC = Diagnostic(
     name="xy_swapped",
     title="x and y swapped",
-    because="The last axis of a grid is (x, y): grid[..., 0] counts along the width. With y first, as array indices are"
-    " written, or from meshgrid's arrays in the wrong order, the picture comes out mirrored at its diagonal.",
-    fix="grid = grid.flip(-1)          # (y, x) -> (x, y); or gs.sample(..., order='ij')\n"
-    "# where it is made: yy, xx = torch.meshgrid(y, x, indexing='ij'); grid = torch.stack((xx, yy), -1)",
+    because=(
+        "The last axis of a grid is (x, y): grid[..., 0] counts along the width. With y first, as array indices are"
+        " written, or from meshgrid's arrays in the wrong order, the picture comes out mirrored at its diagonal."
+    ),
+    fix=(
+        "grid = grid.flip(-1)  # (y, x) -> (x, y); or gs.sample(..., order='ij')\n"
+        "# where it is made: yy, xx = torch.meshgrid(y, x, indexing='ij'); grid = torch.stack((xx, yy), -1)"
+    ),
     look=_look,
     repairs=_repairs,
     explains=("folds", "rotation_shear", "y_up", "flow_without_identity", "align_corners", "normalised_by_n"),

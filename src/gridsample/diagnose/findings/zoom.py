@@ -34,8 +34,10 @@ def _unit(matrix: np.ndarray) -> bool:  # type: ignore[type-arg]
 DIAGNOSTIC = Diagnostic(
     name="zoom",
     title="Zoom the wrong way round",
-    because="The factor multiplies positions in the input. A factor of 2 reads from twice as wide an area, so the picture"
-    " comes out half as large; to make it twice as large the factor is 0.5.",
+    because=(
+        "The factor multiplies positions in the input. A factor of 2 reads from twice as wide an area, so the picture"
+        " comes out half as large; to make it twice as large the factor is 0.5."
+    ),
     fix="theta = torch.tensor([[[1 / zoom, 0, 0], [0, 1 / zoom, 0]]])",
     repairs=_repairs,
     rare=3,
