@@ -52,7 +52,7 @@ def pictures(seed: int) -> list[np.ndarray]:
     """Ten, (N, C, H, W): textures and drawings, upright, oblong and square, of one to three channels."""
     rng = np.random.default_rng(seed)
     ramp = np.arange(24 * 30, dtype=np.float32).reshape(1, 1, 24, 30)
-    photo = noise(rng, 3, 240, 320, 2.0)
+    photo = noise(rng, 3, 150, 200, 2.0)
     return [
         noise(rng, 1, 64, 64),
         noise(rng, 3, 48, 80),

@@ -40,6 +40,8 @@ def _look(case: Case) -> Seen | None:
         f"it is {_said(here)}"
     )
     rigid = bool(abs(abs(np.linalg.det(there)) - 1) < 1e-3)
+    zoom = there - there[0, 0] * np.eye(t.axes)  # a plain zoom about the middle is hardly an accident either
+    rigid |= bool(max(np.abs(zoom).max(), np.abs(hits[0].shift).max()) < 1e-4)
     return Seen("warning" if rigid else "note", 0.85, text, fix=_fix(case))
 
 
