@@ -375,10 +375,10 @@ def _(image, rng, corners):
     return call(as_torch(image), as_torch(grid).requires_grad_(), corners, mode="nearest")
 
 
-@mistake("no gradient: outside", "gradients", "translation_px")
+@mistake("no gradient: points beyond the edge", "gradients")
 def _(image, rng, corners):
-    grid = np.repeat(affine(image, [1, 0.1, 2.3, 0, 1, 2.2], corners), len(image), 0)
-    return call(as_torch(image), as_torch(grid).requires_grad_(), corners, padding_mode="border")
+    points = np.repeat(f4(rng.uniform(1.05, 1.6, (1, 1, 300, 2)) * [-1, 1]), len(image), 0)
+    return call(as_torch(image), as_torch(points).requires_grad_(), corners, padding_mode="border")
 
 
 @mistake("folds", "folds")

@@ -16,7 +16,7 @@ import numpy as np
 from gridsample.diagnose.case import Case
 from gridsample.diagnose.examine import examine
 from gridsample.diagnose.finding import Diagnostic, Finding, Seen
-from gridsample.diagnose.intake import Array, take
+from gridsample.diagnose.intake import Array, floating, take
 from gridsample.diagnose.report import Report, Site, Watched
 from gridsample.errors import ArgumentTypeError, OptionError, ShapeError
 from gridsample.options import flag, grid_sample_options
@@ -81,7 +81,8 @@ def why(
         raise OptionError("why", "the arguments of grid_sample, expected and size", ", ".join(more), do)
     if image is None or grid is None:
         raise ArgumentTypeError("why", "an image and a grid", "one of them", "pass both, or a callable, or nothing")
-    return report(case_of(image, grid, mode, padding_mode, bool(align_corners), expected, size))
+    corners = False if align_corners is None else align_corners
+    return report(case_of(image, grid, mode, padding_mode, corners, expected, size))
 
 
 def report(case: Case, call: str = "") -> Report:
@@ -115,7 +116,7 @@ def case_of(
         wants = tuple(wanted.shape[2:])
     return Case(
         image=pixels.array,
-        grid=points.array if points.array.dtype.kind == "f" else points.array.astype(np.float64),
+        grid=floating(points.array),
         mode=mode,
         padding_mode=padding_mode,
         align_corners=corners,

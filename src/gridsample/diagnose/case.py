@@ -2,8 +2,8 @@
 """A Case: one call of grid_sample, and what can be measured of it. The diagnostics read it; repairs are other Cases.
 
 Coordinates keep the grid's order: component k belongs to spatial axis D-1-k. `u` is the output's own position in
-[-1, 1] by its outer edges, so that the identity map of align_corners=False is g = u. Large grids are looked at through `thin`,
-the same Case at every `stride`-th output; what must be counted is counted on the whole.
+[-1, 1] by its outer edges, so that the identity map of align_corners=False is g = u. Large grids are looked at through
+`thin`, the same Case at every `stride`-th output; what must be counted is counted on the whole.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Case:
     image_grad: bool = False
     grid_grad: bool = False
     built_with: bool | None = None  # align_corners of the affine_grid this grid came from, where that is known
+    built_at: str = ""  # and the line that called it
     detached: bool = False  # its grid was made from something that wants a gradient, and no longer leads there
     stride: int = 1
     full: tuple[int, ...] | None = None  # output sizes before thinning

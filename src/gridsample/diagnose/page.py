@@ -24,9 +24,8 @@ _STYLE = """
 """
 
 
-def whole(reports: Sequence[Report], sites: Sequence[Site] = ()) -> str:
-    """A page."""
-    body = parts(sites) if sites else "".join(part(report) for report in reports)
+def whole(body: str) -> str:
+    """A page around a part."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>gridsample: why</title></head><body>{body}</body></html>\n"

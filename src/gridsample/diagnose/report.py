@@ -100,7 +100,7 @@ class Report:
         """The whole report as one page without links to anything outside."""
         from gridsample.diagnose import page
 
-        return page.whole([self])
+        return page.whole(page.part(self))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; the folder must be there."""
@@ -173,7 +173,7 @@ class Watched:
         """All sites as one page without links to anything outside."""
         from gridsample.diagnose import page
 
-        return page.whole([site.report for site in self.sites if site.report is not None], self.sites)
+        return page.whole(page.parts(self.sites))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page; the folder must be there."""

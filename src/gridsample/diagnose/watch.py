@@ -13,7 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +56,14 @@ def watched(program: Callable[..., Any], arguments: Sequence[Any], named: dict[s
     return watch.seen
 
 
+class _Built(NamedTuple):
+    """What affine_grid was called with: align_corners, whether theta wants a gradient, and from where."""
+
+    corners: bool
+    wants: bool
+    at: str
+
+
 class _Mode(TorchFunctionMode):
     """Looks at the two functions on their way through."""
 
@@ -63,7 +71,7 @@ class _Mode(TorchFunctionMode):
         super().__init__()
         self.seen = seen
         self.sites: dict[tuple[str, int, str], Site] = {}
-        self.grids: dict[int, tuple[weakref.ref[Tensor], bool, bool]] = {}
+        self.grids: dict[int, tuple[weakref.ref[Tensor], _Built]] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -72,7 +80,10 @@ class _Mode(TorchFunctionMode):
         if func is F.affine_grid:
             grid = func(*args, **kwargs)
             theta, _, corners = _bound(("theta", "size", "align_corners"), args, kwargs)
-            self._remember(grid, bool(corners), theta)
+            frame = _caller()
+            at = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            wants = isinstance(theta, Tensor) and theta.requires_grad
+            self._remember(grid, _Built(bool(corners), wants, at))
             return grid
         if func is not F.grid_sample:
             result = func(*args, **kwargs)
@@ -90,21 +101,22 @@ class _Mode(TorchFunctionMode):
             site.raised = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             raise
 
-    def _remember(self, grid: Tensor, corners: bool, theta: Any) -> None:
-        wants = isinstance(theta, Tensor) and theta.requires_grad
-        self.grids[id(grid)] = (weakref.ref(grid), corners, wants)
+    def _remember(self, grid: Tensor, built: _Built) -> None:
+        if len(self.grids) > 1000:  # those that are gone
+            self.grids = {key: entry for key, entry in self.grids.items() if entry[0]() is not None}
+        self.grids[id(grid)] = (weakref.ref(grid), built)
 
-    def _known(self, grid: Any) -> tuple[bool, bool] | None:
-        """(align_corners it was built with, whether its theta wants a gradient), if affine_grid made it."""
+    def _known(self, grid: Any) -> _Built | None:
+        """How affine_grid made it, if it did."""
         entry = self.grids.get(id(grid))
-        return entry[1:] if entry is not None and entry[0]() is grid else None
+        return entry[1] if entry is not None and entry[0]() is grid else None
 
     def _follow(self, func: Any, args: tuple[Any, ...], result: Any) -> None:
         """A grid that was only moved, detached, expanded or converted is still that grid."""
         if args and isinstance(result, Tensor) and getattr(func, "__name__", "") in _SAME:
             known = self._known(args[0])
             if known is not None:
-                self.grids[id(result)] = (weakref.ref(result), *known)
+                self._remember(result, known)
 
     def _site(self, called: str) -> Site:
         frame = _caller()
@@ -122,8 +134,8 @@ class _Mode(TorchFunctionMode):
         known = self._known(grid)
         facts: dict[str, Any] = {}
         if known is not None:
-            wants = isinstance(grid, Tensor) and known[1] and not grid.requires_grad and torch.is_grad_enabled()
-            facts = {"built_with": known[0], "detached": wants}
+            cut = known.wants and not grid.requires_grad and torch.is_grad_enabled()
+            facts = {"built_with": known.corners, "built_at": known.at, "detached": cut}
         with torch._C.DisableTorchFunction():  # what is done here is not the program's
             try:
                 case = diagnose.case_of(image, grid, mode or "bilinear", padding or "zeros", bool(corners), **facts)

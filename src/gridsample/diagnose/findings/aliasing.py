@@ -45,7 +45,7 @@ def _repairs(case: Case) -> Iterator[Repair]:
     if not case.dense or not case.steps:
         return
     factor = float(np.median(_factors(case)))
-    if factor < 1.4:
+    if not 1.4 <= factor <= 64:
         return
     image = floating(case.image)
     for axis in range(2, image.ndim):

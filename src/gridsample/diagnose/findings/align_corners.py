@@ -17,7 +17,8 @@ def _look(case: Case) -> Seen | None:
     shift = max((n / m for n, m in zip(t.sizes_in, t.sizes_out, strict=True)), default=0.0) / 2
     other = not case.align_corners
     if case.built_with is not None and case.built_with != case.align_corners:
-        text = f"affine_grid was called with align_corners={other}, grid_sample with {case.corners_word}"
+        at = f" at {case.built_at}" if case.built_at else ""
+        text = f"affine_grid{at} was called with align_corners={other}, grid_sample with {case.corners_word}"
         return Seen("error", 0.99, f"{text}; at the rim that is {shift:.2g} px", fix=_fix(case))
     if not t.dense or case.built_with is not None:
         return None

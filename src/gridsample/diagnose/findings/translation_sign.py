@@ -18,7 +18,9 @@ def _repairs(case: Case) -> Iterator[Repair]:
     matrices, shifts = thetas(case)
     yield Repair(case.change(grid=of_theta(case, matrices, [-b for b in shifts])), DIAGNOSTIC.fix)
     for k in range(case.axes):
-        if all(abs(b[k]) > 1e-6 for b in shifts) and any(abs(np.delete(b, k)).max() > 1e-6 for b in shifts):
+        if all(abs(b[k]) > 1e-6 for b in shifts) and any(
+            np.abs(np.delete(b, k)).max(initial=0.0) > 1e-6 for b in shifts
+        ):
             one = [np.where(np.arange(case.axes) == k, -b, b) for b in shifts]
             fix = f"theta[:, {k}, -1] = -theta[:, {k}, -1]"
             yield Repair(case.change(grid=of_theta(case, matrices, one)), fix, f"component {k} alone")
