@@ -25,6 +25,6 @@ def test_examples_print_what_they_say(name):
     assert results.failed == 0, "the lines above say what was expected and what came"
 
 
-@pytest.mark.parametrize("name", ["grid_sample", "affine_grid", "sample", "splat", "sample_grad"])
+@pytest.mark.parametrize("name", ["grid_sample", "affine_grid", "sample", "splat", "sample_grad", "why"])
 def test_public_functions_show_an_example(name):
     assert ">>>" in (inspect.getdoc(getattr(gridsample, name)) or "")

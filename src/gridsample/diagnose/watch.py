@@ -12,6 +12,7 @@ import linecache
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -28,20 +29,23 @@ _INSIDE = (torch.__name__, "gridsample")
 
 
 class Watch:
-    """``with gs.why() as seen:`` - what was seen is there afterwards, and grows while the block runs."""
+    """``with gs.why() as seen:`` - what was seen is there afterwards, and grows while the block runs.
+
+    Compiled functions run uncompiled meanwhile: inside a compiled graph there are no lines to see.
+    """
 
     def __init__(self) -> None:
         self.seen = Watched()
-        self._mode: TorchFunctionMode | None = None
+        self._stack = ExitStack()
 
     def __enter__(self) -> Watched:
-        self._mode = _Mode(self.seen)
-        self._mode.__enter__()  # type: ignore[no-untyped-call]
+        if hasattr(torch.compiler, "set_stance"):  # torch 2.6
+            self._stack.enter_context(torch.compiler.set_stance("force_eager"))
+        self._stack.enter_context(_Mode(self.seen))
         return self.seen
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if self._mode is not None:
-            self._mode.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        self._stack.close()
         self.seen.raised = error
 
 
