@@ -102,6 +102,16 @@ def test_what_the_program_raises_is_explained():
     assert isinstance(block.raised, RuntimeError)
 
 
+@pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="needs torch 2.6")
+def test_compiled_functions_are_seen_by_their_lines():
+    model = Transformer(True, False)
+    compiled = torch.compile(model, backend="eager")
+    with gs.why() as seen:
+        compiled(IMAGE)
+    assert [site.function for site in seen] == ["forward"]
+    assert seen.sites[0].report.first == "align_corners"
+
+
 def test_a_program_that_samples_nothing():
     seen = gs.why(lambda: 7)
     assert seen.ok

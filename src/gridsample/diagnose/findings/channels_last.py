@@ -52,7 +52,8 @@ def _forms(case: Case) -> Iterator[tuple[str, Repair]]:
 def _look(case: Case) -> Seen | None:
     for name, repair in _forms(case):
         text = f"the image has shape {tuple(case.image.shape)}, which looks like {name}; it must be (N, C, H, W)"
-        return Seen("error" if not case.valid else "warning", 0.98, text, fix=repair.fix)
+        about = "" if "channels last" in name else f"The image has {name.partition(': ')[2]}"
+        return Seen("error" if not case.valid else "warning", 0.98, text, fix=repair.fix, about=about)
     return None
 
 
@@ -60,8 +61,9 @@ DIAGNOSTIC = Diagnostic(
     name="channels_last",
     title="The image's axes are in the wrong places",
     because=(
-        "An image is (N, C, H, W). One stored as (N, H, W, C), as files and OpenCV have it, is sampled along its width"
-        " and its colours: rows are taken for channels, and the result is stripes three pixels wide."
+        "An image is (N, C, H, W), and its axes are known by their place alone. One stored as (N, H, W, C), as files"
+        " and OpenCV have it, is sampled along its width and its colours: rows are taken for channels, and the result"
+        " is stripes three pixels wide."
     ),
     fix="image = image.permute(0, 3, 1, 2)",
     look=_look,
