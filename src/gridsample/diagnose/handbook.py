@@ -32,7 +32,8 @@ _HEAD = """\
 # Troubleshooting
 
 What goes wrong with grid sampling, by what is seen. `gs.why(image, grid, ...)` looks for all of it, says what it saw
-and gives the line with your numbers in it; this page is written from the same diagnostics (`gridsample.diagnose.handbook`).
+and gives the line with your numbers in it; this page is written from the same diagnostics, by
+`gridsample.diagnose.handbook`.
 """
 
 

@@ -37,7 +37,7 @@ def png(report: Report, kind: str, at: tuple[int, ...] | None = None) -> bytes:
         raise GridSampleError("Report.picture", "matplotlib to draw with", "no matplotlib", do) from error
     figure = _pixel(report, at) if kind == "pixel" else KINDS[kind](report)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
     return buffer.getvalue()
 
 
@@ -135,6 +135,9 @@ def _compare(report: Report) -> Any:
     fixed = next((f for f in report.findings if f.repaired is not None and f.repaired.valid), None)
     if fixed is not None and fixed.repaired is not None:
         shown.append((f"put right: {fixed.name}", fixed.repaired.thin.output[0]))
+        if shown[0][1].shape == shown[1][1].shape:
+            change = np.abs(shown[0][1].astype(np.float64) - shown[1][1]).mean(0, keepdims=True)
+            shown.append((f"what changes, up to {np.nanmax(change):.3g}", change))
     if case.expected is not None and case.expected.ndim == case.image.ndim:
         shown.append(("expected", case.expected[0]))
     figure, panels = _panels(len(shown), 3.4)
