@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-import why_corpus as corpus
+import why_making as corpus
 
 import gridsample as gs
 from gridsample.diagnose.findings import diagnostics
