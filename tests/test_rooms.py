@@ -44,6 +44,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.quick": {"torch"},
     "diagnose.pictures": {"matplotlib"},
     "diagnose.watch": {"torch"},
+    "diagnose.studio": {"PIL", "panel"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},

@@ -63,6 +63,13 @@ def part(report: Report) -> str:
     )
 
 
+def findings_only(report: Report) -> str:
+    """The words of a report without its pictures."""
+    drawn = dict.fromkeys(("points", "compare", "arrows", "ruler", "jacobian", "pixel"), "")
+    found = "".join(_finding(report, i, finding, drawn) for i, finding in enumerate(report.findings, 1))
+    return f'<div class="gs-why"><style>{_STYLE}</style>{found or "<p>Nothing found.</p>"}</div>'
+
+
 def _finding(report: Report, number: int, finding: Finding, drawn: dict[str, str]) -> str:
     pictures = _image(report, finding.picture, drawn)
     if finding.repaired is not None and finding.severity != "note":
