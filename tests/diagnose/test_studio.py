@@ -24,7 +24,15 @@ RECIPES = [
     Recipe(),
     Recipe(rotate_deg=25, zoom=1.4, right_px=6, down_px=-3.5),
     Recipe(rotate_deg=-70, lens=0.2, wave_px=3, mode="bicubic", padding_mode="reflection"),
-    Recipe(rotate_deg=7, zoom=0.73, frame="corners", align_corners=True, padding_mode="reflection", mode="nearest", right_px=0.3),
+    Recipe(
+        rotate_deg=7,
+        zoom=0.73,
+        frame="corners",
+        align_corners=True,
+        padding_mode="reflection",
+        mode="nearest",
+        right_px=0.3,
+    ),
     Recipe(rotate_deg=10, frame="corners", align_corners=True, mode="catmull_rom", padding_mode="wrap"),
 ]
 
@@ -110,9 +118,8 @@ def _free_port():
 
 
 CHOOSE = """
-const choose = (index, value) => {{ const s = deep('select')[index]; s.value = value;
-  s.dispatchEvent(new Event('change', {{bubbles: true}})); return s.value; }};
-choose({}, '{}');
+((index, value) => {{ const s = deep('select')[index]; s.value = value;
+  s.dispatchEvent(new Event('change', {{bubbles: true}})); return s.value; }})({}, '{}');
 """
 TEXT = "[deep('.gs-why').map(e => e.innerText).join(' '), deep('textarea').map(e => e.value).join(' ')].join('|||')"
 
@@ -130,8 +137,8 @@ def test_the_page_in_a_browser(tmp_path):
                 if s.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.5)
-        handle = "const h = deep('.noUi-handle')[0]; h.focus(); for (let i = 0; i < 3; i++) "
-        key = "h.dispatchEvent(new KeyboardEvent('keydown', {key: 'Right', bubbles: true})); 1"
+        handle = "(() => { const h = deep('.noUi-handle')[0]; h.focus(); for (let i = 0; i < 3; i++) "
+        key = "h.dispatchEvent(new KeyboardEvent('keydown', {key: 'Right', bubbles: true})); return 1; })()"
         shots = [str(tmp_path / f"{name}.png") for name in ("first", "wrong", "turned")]
         steps = [
             ["deep('select').length", 8, None],
@@ -159,7 +166,9 @@ def test_the_page_in_a_browser(tmp_path):
     assert answers[2] == "pixel"
     assert "Pixel coordinates passed as normalised" in answers[3]
     assert "torch.stack([px, py]" in answers[3]
+    assert answers[4] == "edges"
     assert "radians(3)" in answers[6]
+    assert "Pixel coordinates" not in answers[6]
     assert set(answers[7].split()) <= {f"127.0.0.1:{port}"}  # nothing is loaded from anywhere else
     from PIL import Image
 

@@ -112,8 +112,10 @@ def _points(report: Report) -> Any:
     if known[first]:
         left.annotate("first", (np.clip(x[first], -w, 2 * w), np.clip(y[first], -h, 2 * h)), fontsize=8, color="k")
     far = known & out
-    left.set_xlim(max(-w, min(-1, np.min(x[far], initial=0))) - 1, min(2 * w, max(w, np.max(x[far], initial=0))) + 1)
-    left.set_ylim(min(2 * h, max(h, np.max(y[far], initial=0))) + 1, max(-h, min(-1, np.min(y[far], initial=0))) - 1)
+    beyond_x, beyond_y = np.clip(x[far], -w, 2 * w), np.clip(y[far], -h, 2 * h)  # further out is drawn at the frame
+    margin = 0.04 * max(w, h) if far.any() else 0.5
+    left.set_xlim(np.min(beyond_x, initial=-0.5) - margin, np.max(beyond_x, initial=w - 0.5) + margin)
+    left.set_ylim(np.max(beyond_y, initial=h - 0.5) + margin, np.min(beyond_y, initial=-0.5) - margin)
     left.set_xlabel(f"{INSIDE_WORD}; {int((known & out).sum())} of {x.size} drawn lie outside (red)", fontsize=8)
     _show(right, case.thin.output[0], f"output, {' x '.join(map(str, case.grid.shape[1:-1]))}")
     return figure

@@ -96,7 +96,7 @@ class Studio:
         self.library = pn.widgets.RadioButtonGroup(
             label="code for", options=["torch", "numpy", "gridsample"], value="torch"
         )
-        self.copy = pn.widgets.Button(label="copy the code", button_type="primary")
+        self.copy = pn.widgets.Button(label="copy the code", color="primary")
         self.picture = pn.widgets.RadioButtonGroup(label="shown below", options=MORE, value=MORE[0])
         self.source, self.more = pn.pane.PNG(width=760), pn.pane.PNG(width=760)
         self.findings = pn.pane.HTML(width=760)
