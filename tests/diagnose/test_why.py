@@ -112,6 +112,28 @@ def test_fractions_and_sides_are_counted():
     assert seen.startswith("25 % of the outputs read outside the image: 25 % beyond the right")
 
 
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("name", ["pixel_coordinates", "unit_coordinates", "xy_swapped", "normalised_by_n", "layout"])
+def test_the_corrected_line_corrects(name, corners):
+    torch = pytest.importorskip("torch")
+    right = torch.from_numpy(identity(40, 60, corners=corners))
+    px = torch.from_numpy(PIXELS)
+    wrong = {
+        "pixel_coordinates": px.clone(),
+        "unit_coordinates": (right + 1) / 2,
+        "xy_swapped": right.flip(-1),
+        "normalised_by_n": 2 * px / torch.tensor([60.0, 40.0]) - 1,
+        "layout": right.permute(0, 3, 1, 2),
+    }[name]
+    image = torch.from_numpy(IMAGE)
+    report = gs.why(image, wrong, align_corners=corners)
+    assert report.first == name
+    names = {"image": image, "grid": wrong.clone(), "px": px, "gs": gs, "torch": torch}
+    exec(report.findings[0].fix, names)
+    out = torch.nn.functional.grid_sample(image, names["grid"], align_corners=corners)
+    torch.testing.assert_close(out, image, rtol=0, atol=2e-5)
+
+
 def test_folds_are_counted_and_tears_are_not_folds():
     grid = identity(40, 60)
     grid[0, :, 20:30, 0] = grid[0, :, 20:30, 0][:, ::-1]

@@ -64,6 +64,9 @@ def why(
     'pixel_coordinates'
     >>> print(report.findings[0].fix)
     gs.sample(image, grid, frame='pixel')  # takes pixel coordinates as they are
+    # or, for F.grid_sample:
+    grid[..., 0] = (2 * grid[..., 0] + 1) / 8 - 1
+    grid[..., 1] = (2 * grid[..., 1] + 1) / 8 - 1
     """
     if image is None and grid is None:
         from gridsample.diagnose.watch import Watch

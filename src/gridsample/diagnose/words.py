@@ -42,13 +42,12 @@ def sizes(case: Case) -> str:
 
 def normalise(case: Case, source: str = "px") -> str:
     """From pixel positions to what this call reads, line by line."""
-    name = "grid" if source != "grid" else "fixed"
     lines = []
     for k, n in enumerate(case.sizes_in):
         formula = (
             f"2 * {source}[..., {k}] / {n - 1} - 1" if case.align_corners else f"(2 * {source}[..., {k}] + 1) / {n} - 1"
         )
-        lines.append(f"{name}[..., {k}] = {formula}")
+        lines.append(f"grid[..., {k}] = {formula}")
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ def _look(case: Case) -> Seen | None:
         text = (
             f"{percent(as_pixels)} of the coordinates lie in 0 … size-1 ({sizes(case)}), {percent(inside)} in [-1, 1]"
         )
-        return Seen("error", 0.98 * as_pixels, f"{text}: {spans(case)}")
+        return Seen("error", 0.98 * as_pixels, f"{text}: {spans(case)}", fix=_fix(case))
     centre = np.abs(g.reshape(-1, t.axes).mean(0)) / n
     if inside < 0.1 and bool(centred.all()) and (reach > 0.75).all() and (centre < 0.1).all() and min(t.sizes_in) > 12:
         fix = (
@@ -39,9 +39,13 @@ def _look(case: Case) -> Seen | None:
     return None
 
 
+def _fix(case: Case) -> str:
+    return f"{DIAGNOSTIC.fix}\n# or, for F.grid_sample:\n{normalise(case, 'grid')}"
+
+
 def _repairs(case: Case) -> Iterator[Repair]:
     g = case.grid.astype(np.float64)
-    yield Repair(case.change(grid=case.normalised(g)), normalise(case))
+    yield Repair(case.change(grid=case.normalised(g)), _fix(case))
     middle = (np.array(case.sizes_in) - 1) / 2
     yield Repair(
         case.change(grid=case.normalised(g + middle)), "px = grid + (size - 1) / 2\n" + normalise(case), "centred"
