@@ -40,6 +40,7 @@ RANK = {
     "__init__": 9,
     "nn": 10,
     "bench": 10,
+    "diagnose": 10,
     "cli": 11,
     "__main__": 12,
 }
@@ -59,6 +60,9 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.deformable": {"torch"},
     "frameworks.torch.acceleration": {"torch"},
     "frameworks.torch.team": {"torch"},
+    "diagnose.pictures": {"matplotlib"},
+    "diagnose.watch": {"torch"},
+    "diagnose.studio": {"PIL", "panel"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "nn": {"torch"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},

@@ -22,6 +22,7 @@ from gridsample.errors import GridSampleError
 from gridsample.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from gridsample.diagnose import why
     from gridsample.warping import flow_warp, pixels, warp
 
 __version__: str
@@ -41,12 +42,14 @@ __all__ = [
     "splat",
     "valid_mask",
     "warp",
+    "why",
 ]
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
 _ROOMS: tuple[str, ...] = ("dialects", "maps", "nn", "torch")
-_LATER: dict[str, str] = {"flow_warp": "warping", "pixels": "warping", "warp": "warping"}  # functions, and their room
+# Public functions loaded with their room when first asked for: name to room.
+_LATER: dict[str, str] = {"flow_warp": "warping", "pixels": "warping", "warp": "warping", "why": "diagnose"}
 
 
 def __getattr__(name: str) -> Any:

@@ -65,6 +65,7 @@ def test_public_names():
         "splat",
         "valid_mask",
         "warp",
+        "why",
     }
     assert set(gs.__all__) == functions | {"GridSampleError", "__version__"}
     assert all(getattr(gs, name).__doc__ for name in functions)

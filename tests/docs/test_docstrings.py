@@ -26,7 +26,20 @@ def test_examples_print_what_they_say(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["grid_sample", "affine_grid", "sample", "splat", "sample_grad", "warp", "flow_warp", "pixels"]
+    "name",
+    [
+        "grid_sample",
+        "affine_grid",
+        "sample",
+        "splat",
+        "sample_grad",
+        "valid_mask",
+        "multiscale_deformable_attention",
+        "warp",
+        "flow_warp",
+        "pixels",
+        "why",
+    ],
 )
 def test_public_functions_show_an_example(name):
     assert ">>>" in (inspect.getdoc(getattr(gridsample, name)) or "")
