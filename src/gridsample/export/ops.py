@@ -73,8 +73,11 @@ class Ops(Protocol):
     def ramp(self, n: Size) -> Value:
         """The indices 0 … n-1."""
 
-    def take(self, table: Value, index: Value) -> Value:
-        """Columns: (R, L) and (P,) to (R, P)."""
+    def layout(self, channels: Size) -> str:
+        """How a table of pixels should lie: "columns", "rows" or "turned", see `taps.Table`."""
+
+    def take(self, table: Value, index: Value, axis: int) -> Value:
+        """The rows (axis 0) or columns (axis 1) of a table at the indices (P,)."""
 
     def repeat(self, x: Value, n: Size) -> Value:
         """n of the one item along the first axis."""
@@ -160,8 +163,11 @@ class NumpyOps:
     def ramp(self, n: Size) -> Value:
         return np.arange(n, dtype=np.int32)
 
-    def take(self, table: Value, index: Value) -> Value:
-        return np.take(table, index, axis=1)
+    def layout(self, channels: Size) -> str:
+        return ("columns", "rows", "turned")[channels % 3]
+
+    def take(self, table: Value, index: Value, axis: int) -> Value:
+        return np.take(table, index, axis=axis)
 
     def repeat(self, x: Value, n: Size) -> Value:
         return np.repeat(x, n, axis=0)

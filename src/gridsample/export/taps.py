@@ -10,7 +10,6 @@ finite: a hole is a pixel read with weight 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product as every
 from typing import Any
 
 from gridsample.errors import ShapeError
@@ -32,28 +31,45 @@ class Tap:
     inside: Value | None
 
 
+@dataclass(frozen=True)
+class Factor:
+    """The same as rows over all points: ``index`` in its axis, ``weight`` with holes as 0."""
+
+    index: Value
+    weight: Value | None
+    inside: Value | None
+
+
 def pull(o: Ops, image: Value, coords: Value, options: Options) -> Value:
-    """What `gridsample::pull` computes: image (N or 1, C, *n), real, and coords (N or 1, *out, D), real, to (N, C, *out)."""
+    """What `gridsample::pull` computes, on reals: image (N or 1, C, *n) and coords (N or 1, *out, D) to (N, C, *out)."""
     sizes, out = o.shape(image)[2:], o.shape(coords)[1:-1]
     points = o.reshape(coords, (o.shape(coords)[0], -1, len(sizes)))
     located = locate(o, points, sizes, options)
-    kernel = KERNELS[options.kernel]
-    taps = [axis_taps(o, axis, kernel, options.ties) for axis in located.axes]
     table = Table(o, image, points)
-    total = None
-    for chosen in every(*taps):
-        value = table.read(_flat(o, [tap.pixel for tap in chosen], sizes))
-        weight = _times([tap.weight for tap in chosen] + [tap.inside for tap in chosen])
-        if weight is not None:
-            value = value * table.spread(weight)
-        total = value if total is None else total + value
-    assert total is not None
+    kernel = KERNELS[options.kernel]
+    taps = [[table.factor(tap, d) for tap in axis_taps(o, axis, kernel, options.ties)] for d, axis in enumerate(located.axes)]
+    total = _sum(o, table, None, taps, sizes)
     fill = fill_of(options)
     if fill != 0:
-        total = _filled(o, table, total, taps, fill)
+        total = _filled(o, total, taps, fill)
     for dead, answer in located.dead:
         total = o.where(table.spread(dead), answer, total)
     return table.result(total, out)
+
+
+def _sum(o: Ops, table: Table, start: Value | None, taps: list[list[Factor]], sizes: tuple[Size, ...]) -> Value:
+    """The sum over the taps of the first axis of ``taps``, each the sum over the others; an index is never a float."""
+    total = None
+    for tap in taps[0]:
+        index = tap.index if start is None else start + tap.index
+        if len(taps) == 1:
+            value = table.read(index)
+        else:
+            n = sizes[1] if isinstance(sizes[1], int) else o.integer(sizes[1])
+            value = _sum(o, table, index * n, taps[1:], sizes[1:])
+        value = value if tap.weight is None else value * tap.weight
+        total = value if total is None else total + value
+    return total
 
 
 def axis_taps(o: Ops, axis: Axis, kernel: Kernel, ties: str) -> list[Tap]:
@@ -124,79 +140,68 @@ def _tap(o: Ops, i: Value, weight: Value | None, axis: Axis) -> Tap:
     return Tap(clipped, sign if weight is None else weight * sign, None)
 
 
-def _flat(o: Ops, pixels: list[Value], sizes: tuple[Size, ...]) -> Value:
-    """The index into the image as one row, in integers throughout."""
-    flat = pixels[0]
-    for pixel, n in zip(pixels[1:], sizes[1:], strict=True):
-        flat = flat * (n if isinstance(n, int) else o.integer(n)) + pixel
-    return flat
-
-
-def _times(factors: list[Value | None]) -> Value | None:
-    given = [factor for factor in factors if factor is not None]
-    result = given[0] if given else None
-    for factor in given[1:]:
-        result = result * factor
-    return result
-
-
-def _filled(o: Ops, table: Table, total: Value, taps: list[list[Tap]], fill: float) -> Value:
+def _filled(o: Ops, total: Value, taps: list[list[Factor]], fill: float) -> Value:
     """Holes read the fill: it gets the weight that the pixels lack. Only where there is a hole, as it may be infinite."""
     covered, inside = None, None
     for axis in taps:
         if axis[0].inside is None:
             continue
-        parts = [_times([tap.weight, tap.inside]) for tap in axis]
-        part = parts[0]
-        for more in parts[1:]:
-            part = part + more
+        part, whole = axis[0].weight, axis[0].inside
+        for tap in axis[1:]:
+            part, whole = part + tap.weight, whole * tap.inside
         covered = part if covered is None else covered * part
-        whole = _times([tap.inside for tap in axis])
         inside = whole if inside is None else inside * whole
     assert covered is not None
-    lacking = (covered * -1.0 + 1.0) * fill
-    return o.where(table.spread(o.equal(inside, 1.0)), total, total + table.spread(lacking))
+    return o.where(o.equal(inside, 1.0), total, total + (covered * -1.0 + 1.0) * fill)
 
 
 class Table:
-    """The image as a table of which points read columns, so that an index never repeats per channel.
+    """The image as a table of pixels, so that an index never repeats per channel.
 
-    Rows: N*C where one set of points serves all images, else C, and images lie side by side: their index is offset.
+    Its channels are N*C where one set of points serves all images; else C, and images lie behind one another: their
+    index is offset. Which way it lies is the Ops' choice: "columns", pixels side by side; "rows", pixels below one
+    another, and results too; "turned", the same, but what is read is turned back to lie side by side.
     """
 
     def __init__(self, o: Ops, image: Value, points: Value) -> None:
         self.o = o
         self.images, self.channels, *sizes = o.shape(image)
         self.sets = o.shape(points)[0]
-        pixels = product(sizes)
-        if isinstance(pixels, int) and isinstance(self.images, int) and pixels * self.images > LARGEST:
+        pixels = product([self.images, *sizes])
+        if isinstance(pixels, int) and pixels > LARGEST:
             do = "split the batch or the image"
-            got = f"{pixels} in each of {self.images} images"
+            got = f"an image of shape {o.shape(image)}"
             raise ShapeError("gridsample.export", "at most 2**31 - 1 pixels, for 32-bit indices", got, do)
         self.one_set = isinstance(self.sets, int) and self.sets == 1
-        self.one_image = isinstance(self.images, int) and self.images == 1
-        if self.one_set:
-            self.rows = product([self.images, self.channels])
-            self.table = o.reshape(image, (self.rows, -1))
-        else:
-            self.rows = self.channels
-            self.table = o.reshape(image if self.one_image else o.swap(image), (self.channels, -1))
-        self.offset = None
-        if not (self.one_set or self.one_image):
-            n = pixels if isinstance(pixels, int) else o.integer(pixels)
-            self.offset = o.reshape(o.ramp(self.images) * n, (-1, 1))
+        one_image = isinstance(self.images, int) and self.images == 1
+        channels = product([self.images, self.channels]) if self.one_set else self.channels
+        pixels_last = o.reshape(image if self.one_set or one_image else o.swap(image), (channels, -1))
+        self.layout = o.layout(channels)
+        self.pixels = pixels_last if self.layout == "columns" else o.swap(pixels_last)
+        self.start = None  # where each image begins, in units of its first axis
+        if not (self.one_set or one_image):
+            n = sizes[0] if isinstance(sizes[0], int) else o.integer(sizes[0])
+            self.start = o.reshape(o.ramp(self.images) * n, (-1, 1))
 
     def read(self, index: Value) -> Value:
-        """(sets, P) to (rows, sets*P)."""
-        index = index if self.offset is None else index + self.offset
-        return self.o.take(self.table, self.o.reshape(index, (-1,)))
+        value = self.o.take(self.pixels, index, 1 if self.layout == "columns" else 0)
+        return self.o.swap(value) if self.layout == "turned" else value
 
-    def spread(self, weight: Value) -> Value:
-        """(sets, P) to one row, for all rows of what was read."""
-        return self.o.reshape(weight, (1, -1))
+    def spread(self, x: Value) -> Value:
+        """(sets, P), for all channels of what is read."""
+        return self.o.reshape(x, (-1, 1) if self.layout == "rows" else (1, -1))
+
+    def factor(self, tap: Tap, axis: int) -> Factor:
+        index = tap.pixel if axis or self.start is None else tap.pixel + self.start
+        weight, inside = tap.weight, tap.inside
+        if inside is not None:
+            weight = inside if weight is None else weight * inside
+        spread = [None if x is None else self.spread(x) for x in (weight, inside)]
+        return Factor(self.o.reshape(index, (-1,)), *spread)
 
     def result(self, total: Value, out: tuple[Size, ...]) -> Value:
-        """(rows, sets*P) to (N, C, *out)."""
+        """What was read and summed, to (N, C, *out)."""
+        total = self.o.swap(total) if self.layout == "rows" else total
         if self.one_set:
             return self.o.reshape(total, (self.images, self.channels, *out))
         return self.o.swap(self.o.reshape(total, (self.channels, self.sets, *out)))

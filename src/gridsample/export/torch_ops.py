@@ -6,6 +6,7 @@ Only operators that every consumer of such graphs knows; `torch.export` and core
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 from gridsample.export.ops import Size, Value
+
+WIDE = 8  # channels from which on whole rows are multiplied
 
 
 class TorchOps:
@@ -22,7 +25,11 @@ class TorchOps:
         self.dtype, self.device = dtype, device
 
     def shape(self, x: Tensor) -> tuple[Size, ...]:
-        return tuple(x.shape)
+        if not torch.jit.is_tracing():
+            return tuple(x.shape)
+        with warnings.catch_warnings():  # a trace keeps the sizes of its example, and is meant to
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            return tuple(int(n) for n in x.shape)
 
     def real(self, x: Value) -> Tensor:
         return x.to(self.dtype) if isinstance(x, Tensor) else self._scalar(x, self.dtype)
@@ -85,8 +92,15 @@ class TorchOps:
     def ramp(self, n: Size) -> Tensor:
         return torch.arange(n, dtype=torch.int32, device=self.device)
 
-    def take(self, table: Tensor, index: Tensor) -> Tensor:
-        return table.index_select(1, index)
+    def layout(self, channels: Size) -> str:
+        # by onnxruntime 1.31: gathering columns takes three times as long; a few channels are slow to multiply in rows
+        return "turned" if isinstance(channels, int) and channels < WIDE else "rows"
+
+    def take(self, table: Tensor, index: Tensor, axis: int) -> Tensor:
+        return table.index_select(axis, index)
+
+    def repeat(self, x: Tensor, n: Size) -> Tensor:
+        return x.expand(n, *x.shape[1:])
 
     def _real(self, x: Any) -> Tensor:
         return x if isinstance(x, Tensor) else self._scalar(x, self.dtype)

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a torch model to a graph without sampling operators that its target would refuse or compute differently.
+
+`exported` goes through `torch.export`; `recorded` answers torch's functions while `torch.jit.trace` watches. Both end
+at the same lowerings, and both note every call they met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from gridsample.errors import ArgumentTypeError, DtypeError
+from gridsample.export import affine, rewrite
+from gridsample.export.ops import Native
+from gridsample.export.targets import Lowering, Target, choose
+from gridsample.export.torch_ops import TorchOps
+from gridsample.options import Options, grid_sample_options
+from gridsample.plan import Plan
+
+MODES = ("bilinear", "nearest", "bicubic")  # torch's numbers for them
+PADDINGS = ("zeros", "border", "reflection")
+_MODE_OF = {"linear": 0, "nearest": 1, "cubic": 2}
+_PADDING_OF = {"zero": 0, "constant": 0, "clamp": 1, "reflect": 2, "mirror": 2}
+
+Call = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Met:
+    """One sampling call of a model: what it asks for and how it is lowered."""
+
+    call: str
+    options: Options
+    image_shape: tuple[Any, ...]
+    coords_shape: tuple[Any, ...]
+    image_dtype: str
+    coords_dtype: str
+    lowering: Lowering
+
+
+@dataclass
+class Lowerer:
+    """The replacements for one target. ``met`` fills while a model is lowered; ``only_look``: and nothing is replaced."""
+
+    to: Target
+    opset: int | None = None
+    prefer: str = "native"
+    met: list[Met] = field(default_factory=list)
+    native_call: Call | None = None  # while torch's own operator is being recorded, which is then left alone
+
+    def grid_sampler(self, input: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Any:
+        if self.native_call is not None:
+            return NotImplemented
+        options = grid_sample_options(MODES[mode], PADDINGS[padding], bool(align_corners))
+        return self.pull(input, grid, options.text, call=f"grid_sample {MODES[mode]} {PADDINGS[padding]}")
+
+    def pull(self, image: Tensor, coords: Tensor, options: str, call: str = "sample") -> Tensor:
+        parsed = Options.parse(options)
+        axes = image.dim() - 2
+        where = f"gridsample.export.{self.to.name}"
+        for tensor, name in ((image, "image"), (coords, "coords")):
+            if not tensor.is_floating_point():
+                do = "integer and complex arrays cannot be sampled by exported models: convert them in the model"
+                raise DtypeError(where, f"{name} of a floating type", str(tensor.dtype), do)
+        lowering = choose(self.to, axes, parsed, self.opset, self.prefer)
+        shapes = tuple(image.shape), tuple(coords.shape)
+        kinds = str(image.dtype).removeprefix("torch."), str(coords.dtype).removeprefix("torch.")
+        if call == "sample":
+            call = f"{call} {parsed.kernel} {','.join(parsed.boundary)}"
+        self.met.append(Met(f"{axes}D {call}", parsed, *shapes, *kinds, lowering))
+        double = torch.float64 in (image.dtype, coords.dtype)
+        o = NativeOps(self, torch.float64 if double else torch.float32, image.device)
+        return rewrite.pull(o, o.real(image), o.real(coords), parsed, lowering).to(image.dtype)
+
+    def affine_grid(self, theta: Tensor, size: Any, align_corners: bool | None = False) -> Tensor:
+        o = TorchOps(torch.float64 if theta.dtype == torch.float64 else torch.float32, theta.device)
+        return affine.affine_grid(o, o.real(theta), list(size)[2:], bool(align_corners)).to(theta.dtype)
+
+    def table(self) -> dict[Any, Call]:
+        """What `torch.export` is to write instead of each operator."""
+        import gridsample.frameworks.torch  # noqa: F401  (registers gridsample::pull)
+
+        aten = torch.ops.aten
+        samplers = (aten.grid_sampler.default, aten.grid_sampler_2d.default, aten.grid_sampler_3d.default)
+        return {
+            **dict.fromkeys(samplers, self.grid_sampler),
+            aten.affine_grid_generator.default: self.affine_grid,
+            torch.ops.gridsample.pull.default: self.pull,
+        }
+
+
+class NativeOps(TorchOps):
+    """With torch's own operator for the target's; exporters know it."""
+
+    pixels = False
+
+    def __init__(self, lowerer: Lowerer, dtype: torch.dtype, device: torch.device) -> None:
+        super().__init__(dtype, device)
+        self.lowerer = lowerer
+
+    def native(self, image: Tensor, grid: Tensor, op: Native) -> Tensor:
+        mode, padding = _MODE_OF[op.kernel], _PADDING_OF[op.boundary]
+        call = torch.grid_sampler
+        if not torch.jit.is_tracing():
+            call = torch.ops.aten.grid_sampler_2d if image.dim() == 4 else torch.ops.aten.grid_sampler_3d
+        self.lowerer.native_call = call
+        try:
+            return call(image, grid, mode, padding, op.frame == "corners")
+        finally:
+            self.lowerer.native_call = None
+
+
+class _Answering(TorchFunctionMode):
+    """Answers torch's sampling functions by a Lowerer while a model runs."""
+
+    def __init__(self, lowerer: Lowerer) -> None:
+        super().__init__()
+        self.lowerer = lowerer
+        functional = torch.nn.functional
+        self.answers: dict[Any, Call] = {
+            functional.grid_sample: self._grid_sample,
+            torch.grid_sampler: lowerer.grid_sampler,
+            functional.affine_grid: lowerer.affine_grid,
+            torch.affine_grid_generator: lowerer.affine_grid,
+            **lowerer.table(),
+        }
+
+    def _grid_sample(
+        self, input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None
+    ) -> Tensor:
+        options = grid_sample_options(mode, padding_mode, bool(align_corners))
+        return self.lowerer.pull(input, grid, options.text, call=f"grid_sample {mode} {padding_mode}")
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.answers.get(function, function)(*args, **(kwargs or {}))
+
+
+class PlanModule(torch.nn.Module):
+    """A Plan as a model of two inputs."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, image: Tensor, coords: Tensor) -> Tensor:
+        from gridsample import frameworks
+
+        pulled: Tensor = frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, self.options)
+        return pulled
+
+
+def model_of(where: str, model: Any, example_inputs: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A torch module (or an ExportedProgram) and its example inputs, from what a caller may give; else an error."""
+    if isinstance(model, Plan):
+        if example_inputs is None:
+            kinds = (getattr(torch, model.image_dtype), getattr(torch, model.coords_dtype))
+            example_inputs = torch.rand(model.image_shape, dtype=kinds[0]), torch.rand(model.coords_shape, dtype=kinds[1])
+        model = PlanModule(model.options)
+    if isinstance(model, torch.export.ExportedProgram):
+        if example_inputs is None:
+            example_inputs = model.example_inputs[0] if model.example_inputs else None
+    elif not isinstance(model, torch.nn.Module):
+        do = "wrap functions in a torch.nn.Module"
+        raise ArgumentTypeError(where, "a torch.nn.Module, an ExportedProgram or a Plan", type(model).__name__, do)
+    if isinstance(example_inputs, Tensor):
+        example_inputs = (example_inputs,)
+    if not isinstance(example_inputs, (tuple, list)):
+        do = "pass a tuple of tensors that the model can be called with"
+        raise ArgumentTypeError(where, "example_inputs", type(example_inputs).__name__, do)
+    return model, tuple(example_inputs)
+
+
+def exported(model: Any, args: tuple[Any, ...], lowerer: Lowerer, dynamic_shapes: Any = None) -> Any:
+    """An ExportedProgram with every sampling call lowered; other operators as `torch.export` leaves them."""
+    program = program_of(model, args, dynamic_shapes)
+    return program.run_decompositions(lowerer.table())
+
+
+def program_of(model: Any, args: tuple[Any, ...], dynamic_shapes: Any = None) -> Any:
+    if isinstance(model, torch.export.ExportedProgram):
+        return model
+    return torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes)
+
+
+def recorded(model: Any, args: tuple[Any, ...], lowerer: Lowerer) -> Any:
+    """A traced module with every sampling call lowered; sizes are those of the example."""
+    with torch.no_grad(), _Answering(lowerer):
+        return torch.jit.trace(model.eval(), args, check_trace=False)
