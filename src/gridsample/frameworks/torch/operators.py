@@ -39,7 +39,18 @@ def planned(
 ) -> plan.Plan:
     """The Plan of a call; raises if anything does not fit."""
     parsed = Options.parse(options)
-    return plan.make(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
+    shape, coords_shape = _known(shape), _known(coords_shape)
+    return plan.make(where, shape, dtype_name(dtype), coords_shape, dtype_name(coords_dtype), parsed)
+
+
+def _known(shape: Any) -> tuple[int, ...]:
+    """The sizes; of a symbolic one its example, so that checking it does not tie the graph to it."""
+    return tuple(n if type(n) is int else _example(n) for n in shape)
+
+
+def _example(n: Any) -> int:
+    hint = n.node.hint if isinstance(n, torch.SymInt) else n
+    return 2 if hint is None else int(hint)
 
 
 # On the CPU
