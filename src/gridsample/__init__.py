@@ -28,7 +28,7 @@ __all__ = [
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ()
+_ROOMS: tuple[str, ...] = ("export",)
 
 
 def __getattr__(name: str) -> Any:

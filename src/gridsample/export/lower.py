@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from gridsample.errors import ArgumentTypeError, DtypeError
+from gridsample.errors import ArgumentTypeError, DtypeError, RankError
 from gridsample.export import affine, rewrite
 from gridsample.export.ops import Native
 from gridsample.export.targets import Lowering, Target, choose
@@ -54,29 +54,44 @@ class Lowerer:
     met: list[Met] = field(default_factory=list)
     native_call: Call | None = None  # while torch's own operator is being recorded, which is then left alone
 
+    def meet(self, operator: Any, image: Tensor, coords: Tensor, *rest: Any) -> Met:
+        """A call as it will be lowered."""
+        if operator is torch.ops.gridsample.pull.default:
+            options = Options.parse(rest[0])
+            call = f"sample {options.kernel} {','.join(options.boundary)}"
+        else:
+            mode, padding = MODES[rest[0]], PADDINGS[rest[1]]
+            options = grid_sample_options(mode, padding, bool(rest[2]))
+            call = f"grid_sample {mode} {padding} align_corners={bool(rest[2])}"
+        where = f"gridsample.export.{self.to.name}"
+        for tensor, name in ((image, "image"), (coords, "coords")):
+            if not tensor.is_floating_point():
+                do = "exported models sample floats: convert it in the model"
+                raise DtypeError(where, f"{name} of a floating type", str(tensor.dtype), do)
+        axes = image.dim() - 2
+        if not 1 <= axes <= 3:
+            got = f"{tuple(image.shape)}"
+            raise RankError(where, "an image (N, C, *n) with 1 to 3 spatial axes", got, "sample over fewer axes")
+        lowering = choose(self.to, axes, options, self.opset, self.prefer)
+        kinds = str(image.dtype).removeprefix("torch."), str(coords.dtype).removeprefix("torch.")
+        return Met(f"{axes}D {call}", options, tuple(image.shape), tuple(coords.shape), *kinds, lowering)
+
     def grid_sampler(self, input: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Any:
         if self.native_call is not None:
             return NotImplemented
         options = grid_sample_options(MODES[mode], PADDINGS[padding], bool(align_corners))
-        return self.pull(input, grid, options.text, call=f"grid_sample {MODES[mode]} {PADDINGS[padding]}")
+        return self._lowered(input, grid, options)
 
-    def pull(self, image: Tensor, coords: Tensor, options: str, call: str = "sample") -> Tensor:
-        parsed = Options.parse(options)
-        axes = image.dim() - 2
-        where = f"gridsample.export.{self.to.name}"
-        for tensor, name in ((image, "image"), (coords, "coords")):
-            if not tensor.is_floating_point():
-                do = "integer and complex arrays cannot be sampled by exported models: convert them in the model"
-                raise DtypeError(where, f"{name} of a floating type", str(tensor.dtype), do)
-        lowering = choose(self.to, axes, parsed, self.opset, self.prefer)
-        shapes = tuple(image.shape), tuple(coords.shape)
-        kinds = str(image.dtype).removeprefix("torch."), str(coords.dtype).removeprefix("torch.")
-        if call == "sample":
-            call = f"{call} {parsed.kernel} {','.join(parsed.boundary)}"
-        self.met.append(Met(f"{axes}D {call}", parsed, *shapes, *kinds, lowering))
+    def pull(self, image: Tensor, coords: Tensor, options: str) -> Tensor:
+        if torch.jit.is_tracing():
+            self.met.append(self.meet(torch.ops.gridsample.pull.default, image, coords, options))
+        return self._lowered(image, coords, Options.parse(options))
+
+    def _lowered(self, image: Tensor, coords: Tensor, options: Options) -> Tensor:
+        lowering = choose(self.to, image.dim() - 2, options, self.opset, self.prefer)
         double = torch.float64 in (image.dtype, coords.dtype)
         o = NativeOps(self, torch.float64 if double else torch.float32, image.device)
-        return rewrite.pull(o, o.real(image), o.real(coords), parsed, lowering).to(image.dtype)
+        return rewrite.pull(o, o.real(image), o.real(coords), options, lowering).to(image.dtype)
 
     def affine_grid(self, theta: Tensor, size: Any, align_corners: bool | None = False) -> Tensor:
         o = TorchOps(torch.float64 if theta.dtype == torch.float64 else torch.float32, theta.device)
@@ -125,7 +140,7 @@ class _Answering(TorchFunctionMode):
         functional = torch.nn.functional
         self.answers: dict[Any, Call] = {
             functional.grid_sample: self._grid_sample,
-            torch.grid_sampler: lowerer.grid_sampler,
+            torch.grid_sampler: self._grid_sampler,
             functional.affine_grid: lowerer.affine_grid,
             torch.affine_grid_generator: lowerer.affine_grid,
             **lowerer.table(),
@@ -134,8 +149,11 @@ class _Answering(TorchFunctionMode):
     def _grid_sample(
         self, input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None
     ) -> Tensor:
-        options = grid_sample_options(mode, padding_mode, bool(align_corners))
-        return self.lowerer.pull(input, grid, options.text, call=f"grid_sample {mode} {padding_mode}")
+        return self._grid_sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
+
+    def _grid_sampler(self, *arguments: Any) -> Any:
+        self.lowerer.met.append(self.lowerer.meet(torch.grid_sampler, *arguments))
+        return self.lowerer.grid_sampler(*arguments)
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self.answers.get(function, function)(*args, **(kwargs or {}))
@@ -176,9 +194,21 @@ def model_of(where: str, model: Any, example_inputs: Any) -> tuple[Any, tuple[An
     return model, tuple(example_inputs)
 
 
+def calls(program: Any, lowerer: Lowerer) -> list[Met]:
+    """Every sampling call in an ExportedProgram and how it will be lowered; raises for one that cannot be."""
+    table = lowerer.table()
+    for node in program.graph.nodes:
+        if node.target in table and "affine" not in str(node.target):
+            kept = [a.meta["val"] if isinstance(a, torch.fx.Node) else a for a in node.args]
+            kept += [node.kwargs[name] for name in node.kwargs]
+            lowerer.met.append(lowerer.meet(node.target, *kept))
+    return lowerer.met
+
+
 def exported(model: Any, args: tuple[Any, ...], lowerer: Lowerer, dynamic_shapes: Any = None) -> Any:
     """An ExportedProgram with every sampling call lowered; other operators as `torch.export` leaves them."""
     program = program_of(model, args, dynamic_shapes)
+    calls(program, lowerer)
     return program.run_decompositions(lowerer.table())
 
 
