@@ -86,16 +86,32 @@ def fold(o: Ops, x: Value, n: Size, boundary: str) -> Value:
 
 
 def mirrored(o: Ops, x: Value, n: Size, boundary: str) -> Value:
-    """x between the mirrors of "reflect" or "mirror". Whole turns are taken off in integers, which is exact."""
+    """x between the mirrors of "reflect" or "mirror"; far away its half pixel is rounded as the engine rounds it."""
     low = -0.5 if boundary == "reflect" else 0.0
-    away = o.absolute(x - low)
-    whole = o.floor(away)
+    turn = _turn(o, n, boundary)
+    rest = _rest(o, o.absolute(x - low), turn)
+    return o.minimum(rest, o.real(turn) - rest) + low
+
+
+def turned(o: Ops, x: Value, n: Size, boundary: str) -> Value:
+    """A position, at most one fold away, whose taps read what those of x read when each is folded."""
+    turn = _turn(o, n, boundary)
+    rest = _rest(o, x, turn)
+    return o.minimum(rest, (o.real(turn) - 1.0 if boundary == "reflect" else o.real(turn)) - rest)
+
+
+def _turn(o: Ops, n: Size, boundary: str) -> Value:
+    """The period, as an index."""
     span = o.integer(n)
     if boundary == "mirror":
         span = max(n - 1, 1) if isinstance(n, int) else o.clip(span - 1, 1, int(FAR))
-    turn = span * 2
-    rest = o.real(o.modulo(o.integer(whole), turn)) + (away - whole)
-    return o.minimum(rest, o.real(turn) - rest) + low
+    return span * 2
+
+
+def _rest(o: Ops, x: Value, turn: Value) -> Value:
+    """x modulo ``turn``: whole turns are taken off in integers, which is exact."""
+    whole = o.floor(x)
+    return o.real(o.modulo(o.integer(whole), turn)) + (x - whole)
 
 
 def _position(o: Ops, g: Value, n: Size, frame: str) -> Value:

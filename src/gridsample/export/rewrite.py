@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gridsample.export import taps
 from gridsample.export.ops import Native, Ops, Size, Value
-from gridsample.export.positions import Axis, boundaries, fill_of, fold, length, locate, mirrored
+from gridsample.export.positions import Axis, boundaries, fill_of, length, locate, turned
 from gridsample.export.targets import Lowering
 from gridsample.options import Options
 from gridsample.spec.boundaries import BOUNDARIES
@@ -72,9 +72,12 @@ def _tamed(o: Ops, axis: Axis, options: Options) -> Value:
         return o.real(taps.fold_index(o, o.integer(taps.rounded(o, x, options.ties)), axis))
     if options.kernel == "cubic":
         if rule in ("reflect", "mirror"):
-            return mirrored(o, x, n, rule)
+            return turned(o, x, n, rule)
         return o.clip(x, -4.0, length(o, n) + 3.0)
-    x = o.clip(x, -2.0, length(o, n) + 1.0) if BOUNDARIES[rule].family == "hole" else fold(o, x, n, rule)
+    if BOUNDARIES[rule].family == "hole":
+        x = o.clip(x, -2.0, length(o, n) + 1.0)
+    else:
+        x = o.clip(x if rule == "clamp" else turned(o, x, n, rule), 0.0, length(o, n) - 1.0)
     if options.kernel == "smoothstep":
         floor = o.floor(x)
         x = floor + taps.polynomial(KERNELS["smoothstep"].weights[1], x - floor)
