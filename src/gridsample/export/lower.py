@@ -119,6 +119,10 @@ class NativeOps(TorchOps):
         super().__init__(dtype, device)
         self.lowerer = lowerer
 
+    def modulo(self, i: Tensor, n: Any) -> Tensor:
+        rest = super().modulo(i, n)
+        return super().modulo(rest + n, n) if self.lowerer.to.truncates else rest
+
     def native(self, image: Tensor, grid: Tensor, op: Native) -> Tensor:
         mode, padding = _MODE_OF[op.kernel], _PADDING_OF[op.boundary]
         call = torch.grid_sampler

@@ -24,7 +24,7 @@ class Target:
     """One row. ``kernels``: those of its own operator for each number of axes, that all its runtimes compute alike.
 
     even: half-way between two pixels its "nearest" takes the even one, by measurement; else we round before it.
-    fill: it has a constant boundary. since: the first opset of the operator, by number of axes (ONNX alone).
+    fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign. since: the first opset of the operator, by number of axes (ONNX alone).
     """
 
     name: str
@@ -34,6 +34,7 @@ class Target:
     even: bool = False
     fill: bool = False
     since: Mapping[int, int] = field(default_factory=dict)
+    truncates: bool = False
 
 
 _ROWS = (
@@ -47,7 +48,14 @@ _ROWS = (
     ),
     Target("openvino", "OpenVINO", "GridSample", {2: ("nearest", "linear", "cubic")}),
     Target("litert", "LiteRT", "none"),
-    Target("executorch", "ExecuTorch", "aten::grid_sampler_2d", {2: ("nearest", "linear", "cubic")}, even=True),
+    Target(
+        "executorch",
+        "ExecuTorch",
+        "aten::grid_sampler_2d",
+        {2: ("nearest", "linear", "cubic")},
+        even=True,
+        truncates=True,  # 1.5.1: its aten::remainder of -1 by 8 is -1
+    ),
     Target("ncnn", "ncnn", "GridSample", {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")}),
 )
 
