@@ -32,7 +32,7 @@ def check(options, sizes, to="coreml", batches=(2, 2), prefer="native"):
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("to", TARGETS)
 def test_every_kernel_and_boundary_on_every_target(to, kernel, boundary):
-    fill = 1.5 if boundary == "constant" else 0.0
+    fill = 1.5 if boundary == "constant" and to != "ncnn" else 0.0  # which refuses it
     for axes in (2, 3):
         check(sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None), SIZES[axes], to)
 
@@ -76,5 +76,11 @@ def test_what_cannot_be_exported_is_refused():
     options = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "error", None)
     with pytest.raises(OptionError, match="cannot raise"):
         choose(TARGETS["onnx"], 2, options)
+    options = sample_options("sample", "linear", "constant", 2.0, "pixel", "xy", "propagate", None)
+    with pytest.raises(OptionError, match="subtract the fill"):
+        choose(TARGETS["ncnn"], 2, options)
+    options = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", 1.0)
+    with pytest.raises(OptionError, match="without comparisons"):
+        choose(TARGETS["ncnn"], 2, options)
     with pytest.raises(OptionError, match="did you mean 'coreml'"):
         target("gridsample.export", "core_ml")

@@ -8,7 +8,7 @@ at the same lowerings, and both note every call they met.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -90,7 +90,10 @@ class Lowerer:
     def _lowered(self, image: Tensor, coords: Tensor, options: Options) -> Tensor:
         lowering = choose(self.to, image.dim() - 2, options, self.opset, self.prefer)
         double = torch.float64 in (image.dtype, coords.dtype)
-        o = NativeOps(self, torch.float64 if double else torch.float32, image.device)
+        ops = NativeOps if self.to.gathers else FloatOps
+        if not self.to.gathers:  # there is nothing to tell NaN by
+            options = replace(options, nonfinite="minus_one")
+        o = ops(self, torch.float64 if double else torch.float32, image.device)
         return rewrite.pull(o, o.real(image), o.real(coords), options, lowering).to(image.dtype)
 
     def affine_grid(self, theta: Tensor, size: Any, align_corners: bool | None = False) -> Tensor:
@@ -133,6 +136,45 @@ class NativeOps(TorchOps):
             return call(image, grid, mode, padding, op.frame == "corners")
         finally:
             self.lowerer.native_call = None
+
+
+class FloatOps(NativeOps):
+    """For targets with floats alone: no integers, comparisons or choices. Indices are exact below 2**24.
+
+    NaN is not guarded against: there is nothing to tell it by.
+    """
+
+    def integer(self, x: Any) -> Any:
+        return x
+
+    def real(self, x: Any) -> Any:
+        return x.to(self.dtype) if isinstance(x, Tensor) and x.dtype != self.dtype else x
+
+    def clip(self, x: Any, low: Any, high: Any) -> Any:
+        return torch.clamp(x, float(low), float(high)) if isinstance(x, Tensor) else min(max(x, low), high)
+
+    def modulo(self, i: Tensor, n: Any) -> Tensor:
+        turns = torch.floor(i / float(n))
+        return i - turns * float(n)
+
+    def equal(self, a: Tensor, b: Any) -> Any:
+        return None if a is b else 1.0 - torch.clamp(torch.abs(a - b), 0.0, 1.0)  # of whole numbers
+
+    def less(self, a: Any, b: Any) -> Tensor:
+        return torch.clamp(b - a, 0.0, 1.0)  # of whole numbers
+
+    def where(self, truth: Any, a: Any, b: Any) -> Tensor:
+        return a if truth is None else truth * a + (1.0 - truth) * b
+
+    def rint(self, x: Tensor) -> Tensor:
+        """Half-way cases to the even one, by floor alone."""
+        up = torch.floor(x + 0.5)
+        odd = up - 2.0 * torch.floor(up * 0.5)
+        tie = 1.0 - torch.clamp(torch.abs(up - x - 0.5) * 1e9, 0.0, 1.0)
+        return up - odd * tie
+
+    def minimum(self, a: Any, b: Any) -> Tensor:
+        return torch.minimum(a, b)
 
 
 class _Answering(TorchFunctionMode):

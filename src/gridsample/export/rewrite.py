@@ -7,6 +7,8 @@ runtimes differ, they are not asked.
 
 from __future__ import annotations
 
+from itertools import product as every
+
 from gridsample.export import taps
 from gridsample.export.ops import Native, Ops, Size, Value
 from gridsample.export.positions import Axis, boundaries, fill_of, length, locate, turned
@@ -23,6 +25,8 @@ def pull(o: Ops, image: Value, coords: Value, options: Options, lowering: Loweri
     """image (N or 1, C, *n) and coords (N or 1, *out, D), both real, to (N, C, *out), as ``lowering`` says."""
     if lowering.kind == "decomposed":
         return taps.pull(o, image, coords, options)
+    if lowering.kind == "tapped":
+        return _tapped(o, image, coords, options)
     sizes, out = o.shape(image)[2:], o.shape(coords)[1:-1]
     axes = len(sizes)
     sets = o.shape(coords)[0]
@@ -47,6 +51,33 @@ def pull(o: Ops, image: Value, coords: Value, options: Options, lowering: Loweri
         for dead, answer in located.dead:
             value = o.where(o.reshape(dead, spread), answer, value)
     return value if shaped else o.reshape(value, (batch, o.shape(image)[1], *out))
+
+
+def _tapped(o: Ops, image: Value, coords: Value, options: Options) -> Value:
+    """Every tap read by the operator's own "nearest", for targets that cannot gather."""
+    sizes, out = o.shape(image)[2:], o.shape(coords)[1:-1]
+    axes = len(sizes)
+    sets = o.shape(coords)[0]
+    block = out if len(out) == axes else (*[1] * (axes - 1), -1)
+    located = locate(o, o.reshape(coords, (sets, -1, axes)), sizes, options)
+    kernel = KERNELS[options.kernel]
+    chosen = [taps.axis_taps(o, axis, kernel, options.ties) for axis in located.axes]
+    grids = [[_normalised(o, o.real(tap.pixel), axis.n, "edges") for tap in row] for row, axis in zip(chosen, located.axes, strict=True)]
+    order = [component("xy", d, axes) for d in range(axes)]
+    total = None
+    for at in every(*(range(kernel.taps) for _ in range(axes))):
+        grid = o.join([grids[d][at[d]] for d in order])
+        pixels, grid = _one_batch(o, image, o.reshape(grid, (sets, *block, axes)))
+        value = o.native(pixels, grid, Native("nearest", "clamp", "edges"))
+        factors = [f for row, k in zip(chosen, at, strict=True) for f in (row[k].weight, row[k].inside) if f is not None]
+        for n, factor in enumerate(factors):
+            weight = factor if n == 0 else weight * factor
+        if factors:
+            value = value * o.reshape(weight, (sets, 1, *block))
+        total = value if total is None else total + value
+    for dead, answer in located.dead:
+        total = o.where(o.reshape(dead, (sets, 1, *block)), answer, total)
+    return o.reshape(total, (o.shape(pixels)[0], o.shape(image)[1], *out))
 
 
 def _rewritten(o: Ops, axes: tuple[Axis, ...], options: Options) -> tuple[Native, Value]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gridsample.errors import OptionError, unknown
-from gridsample.export.positions import boundaries
+from gridsample.errors import OptionError, RankError, unknown
+from gridsample.export.positions import boundaries, fill_of
 from gridsample.options import Options
 from gridsample.spec.boundaries import BOUNDARIES
 
-LOWERINGS = ("native", "rewritten", "decomposed")
+LOWERINGS = ("native", "rewritten", "decomposed")  # and "tapped", where there is no gather
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Target:
     """One row. ``kernels``: those of its own operator for each number of axes, that all its runtimes compute alike.
 
     even: half-way between two pixels its "nearest" takes the even one, by measurement; else we round before it.
-    fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign. since: the first opset of the operator, by number of axes (ONNX alone).
+    fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign. gathers: it
+    can read a table at computed indices; else every tap is a call of the operator, *tapped*. since: the first opset of the operator, by number of axes (ONNX alone).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Target:
     fill: bool = False
     since: Mapping[int, int] = field(default_factory=dict)
     truncates: bool = False
+    gathers: bool = True
 
 
 _ROWS = (
@@ -56,7 +58,7 @@ _ROWS = (
         even=True,
         truncates=True,  # 1.5.1: its aten::remainder of -1 by 8 is -1
     ),
-    Target("ncnn", "ncnn", "GridSample", {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")}),
+    Target("ncnn", "ncnn", "GridSample", {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")}, gathers=False),
 )
 
 TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}
@@ -86,13 +88,22 @@ def choose(to: Target, axes: int, options: Options, opset: int | None = None, pr
     if options.nonfinite == "error":
         do = "an exported model cannot raise: choose nonfinite='propagate' or 'outside'"
         raise OptionError(where, "nonfinite other than 'error'", "nonfinite='error'", do)
+    if not to.gathers and (options.nonfinite == "outside" or options.outside is not None or options.ties != "even"):
+        do = "leave outside and nonfinite as they are by default"
+        raise OptionError(where, f"a call that {to.title} can do without comparisons", options.text, do)
+    if not to.gathers and fill_of(options):
+        do = "subtract the fill from the image before, and add it after"
+        raise OptionError(where, f"boundaries that {to.title} has", f"'constant' with fill={options.fill:g}", do)
     if prefer not in LOWERINGS:
         raise unknown(where, "lowering", prefer, LOWERINGS)
-    if prefer == "decomposed":
-        return Lowering("decomposed", "elementary operations", "as asked for")
-    against = _not_native(to, axes, options, opset)
+    against = "as asked for" if prefer == "decomposed" else _not_native(to, axes, options, opset)
     if against is not None:
-        return Lowering("decomposed", "elementary operations", against)
+        if to.gathers:
+            return Lowering("decomposed", "elementary operations", against)
+        if axes not in to.kernels:
+            do = "add an axis of one pixel to the image, and a component to the coordinates"
+            raise RankError(where, f"{' or '.join(map(str, to.kernels))} spatial axes", str(axes), do)
+        return Lowering("tapped", f"{to.operator}, once for each tap,", against)
     against = _not_as_it_is(to, axes, options)
     if prefer == "native" and against is None:
         return Lowering("native", to.operator, "behind a guard for NaN and far coordinates")
@@ -129,7 +140,7 @@ def _not_as_it_is(to: Target, axes: int, options: Options) -> str | None:
     names = set(boundaries(options, axes))
     if options.frame not in ("edges", "corners") or options.order != "xy":
         return f"its coordinates have no frame {options.frame!r} in order {options.order!r}"
-    if options.nonfinite != "minus_one" or options.outside is not None:
+    if options.nonfinite == "outside" or options.outside is not None:
         return "points are answered without sampling"
     if options.kernel == "smoothstep":
         return "smoothstep is linear at other fractions"
