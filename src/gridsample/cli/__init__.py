@@ -18,6 +18,7 @@ from gridsample.errors import GridSampleError
 # one command needs is never in the way of another.
 COMMANDS = {
     "warp": ("rotate, scale, shift, bend picture files: one sampling each", "gridsample.cli.warp:main"),
+    "convert": ("torch programs that sample to Core ML, ONNX, LiteRT, ...", "gridsample.cli.convert:main"),
     "info": ("versions, instruction sets, threads, backends", "gridsample.cli.info:main"),
     "bench": ("time against peers, interleaved in one run", "gridsample.bench:main"),
 }
