@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from gridsample.options import Options
 from gridsample.spec.frames import FRAMES
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from export_cases import SIZES, points
+
 from gridsample.errors import OptionError
 from gridsample.export.ops import NumpyOps
 from gridsample.export.rewrite import pull

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 from export_cases import SIZES, points
+
 from gridsample.export.ops import NumpyOps
 from gridsample.export.taps import pull
 from gridsample.options import Options, grid_sample_options, sample_options
@@ -16,12 +17,16 @@ from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.frames import FRAMES
 from gridsample.spec.kernels import KERNELS
 
+
 def check(sizes, options: Options, batches=(2, 2), seed=0) -> None:
     rng = np.random.default_rng(seed)
     image = rng.standard_normal((batches[0], 3, *sizes))
     coords = points(rng, batches[1], sizes, options)
     got = pull(NumpyOps(np.float64), image, coords, options)
-    rules = {name: getattr(options, name) for name in ("kernel", "fill", "frame", "order", "ties", "fold", "nonfinite", "outside")}
+    rules = {
+        name: getattr(options, name)
+        for name in ("kernel", "fill", "frame", "order", "ties", "fold", "nonfinite", "outside")
+    }
     boundary = options.boundary[0] if len(options.boundary) == 1 else options.boundary
     np.testing.assert_allclose(got, reference.pull(image, coords, boundary=boundary, **rules), rtol=1e-12, atol=1e-12)
 
@@ -35,7 +40,9 @@ def test_every_kernel_and_boundary(kernel, boundary, axes):
 
 
 @pytest.mark.parametrize("corners", [False, True])
-@pytest.mark.parametrize(("mode", "padding"), [*product(["nearest", "bilinear", "bicubic"], ["zeros", "border", "reflection"])])
+@pytest.mark.parametrize(
+    ("mode", "padding"), [*product(["nearest", "bilinear", "bicubic"], ["zeros", "border", "reflection"])]
+)
 def test_torch_names(mode, padding, corners):
     for sizes in (*SIZES.values(), (1, 4), (1, 1, 3)):
         check(sizes, grid_sample_options(mode, padding, corners))

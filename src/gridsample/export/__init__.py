@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from gridsample.export.targets import TARGETS
 
-__all__ = [*TARGETS, "check", "parity"]
+__all__ = ["check", "coreml", "executorch", "litert", "ncnn", "onnx", "openvino", "parity"]
 
 if TYPE_CHECKING:
     from gridsample.export.checking import check
+    from gridsample.export.comparing import parity
     from gridsample.export.coreml import convert as coreml
     from gridsample.export.executorch import convert as executorch
     from gridsample.export.litert import convert as litert
     from gridsample.export.ncnn import convert as ncnn
     from gridsample.export.onnx import convert as onnx
     from gridsample.export.openvino import convert as openvino
-    from gridsample.export.comparing import parity
 
 
 def __getattr__(name: str) -> Any:

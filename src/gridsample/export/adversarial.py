@@ -11,7 +11,7 @@ import numpy as np
 from gridsample.plan import Plan
 from gridsample.spec.frames import FRAMES
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array = Any  # NumPy's
 KINDS = ("border", "ties", "far", "minified", "magnified", "random", "not finite")
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`affine_grid` in elementary operations: products and sums, so that theta may be computed by the model.
 
-    grid[n, *o, :] = theta[n] @ (g(o), 1),   g = (2i + 1 - n)/n, or (2i + 1 - n)/(n - 1) where corners are aligned
+grid[n, *o, :] = theta[n] @ (g(o), 1),   g = (2i + 1 - n)/n, or (2i + 1 - n)/(n - 1) where corners are aligned
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def check(
         A `Check` of one `Finding` or more for each call.
 
     Raises:
-        OptionError: an unknown target, or a call that no exported model can do. ArgumentTypeError, DtypeError, RankError.
+        OptionError: an unknown target, or a call that no exported model can do. Else as the exporters.
 
     >>> import torch, gridsample as gs
     >>> class Model(torch.nn.Module):
@@ -121,7 +121,9 @@ def _onnx(met: Met, opset: int | None) -> Said:
     if opset < 16:
         found.append(("refused", f"GridSample begins at opset 16; torch's newer exporter writes 18 instead of {opset}"))
     elif len(met.image_shape) == 5 and opset < 20:
-        found.append(("differs", f"a GridSample of rank 5 at opset {opset}, where it has rank 4: not every runtime takes it"))
+        found.append(
+            ("differs", f"a GridSample of rank 5 at opset {opset}, where it has rank 4: not every runtime takes it")
+        )
     return found + _ties_of_reflection(met)
 
 
@@ -180,8 +182,11 @@ _PLAIN: dict[str, Callable[[Met, int | None], Said]] = {
 }
 
 _AFFINE = {
-    "coreml": ("refused", "from torch.export, and traced but for bilinear zeros; there, with align_corners=False, it "
-               "writes the affine operator, whose documentation calls that unsupported"),
+    "coreml": (
+        "refused",
+        "from torch.export, and traced but for bilinear zeros; there, with align_corners=False, it "
+        "writes the affine operator, whose documentation calls that unsupported",
+    ),
     "ncnn": ("refused", "an unknown layer F.affine_grid is written, and the file cannot be loaded"),
     "openvino": ("refused", "when traced"),
     "litert": ("refused", "in 3D"),

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from gridsample import plan
+from gridsample.api import grid_sample
 from gridsample.errors import ArgumentTypeError, ShapeError
 from gridsample.export.adversarial import KINDS, coordinates
 from gridsample.export.exported import Array, Exported
-from gridsample.export.lower import Met
+from gridsample.export.lower import MODES, PADDINGS, Met, evaluating, program_module
 
 WHERE = "gridsample.export.parity"
 
@@ -94,9 +95,10 @@ def parity(exported: Exported, inputs: Sequence[Any] | None = None, *, seed: int
     if not isinstance(exported, Exported):
         do = "pass what gs.export.onnx and the others return"
         raise ArgumentTypeError(WHERE, "an exported model", type(exported).__name__, do)
-    sets = [("example", exported.example_inputs)] if inputs is None else [(f"given {i}", s) for i, s in enumerate(inputs)]
-    if inputs is None and _is_one_call(exported):
-        sets += _adversarial(exported, np.random.default_rng(seed))
+    sets: list[tuple[str, Sequence[Any]]] = [(f"given {i}", given) for i, given in enumerate(inputs or ())]
+    if inputs is None:
+        sets = [("example", exported.example_inputs)]
+        sets += _adversarial(exported, np.random.default_rng(seed)) if _is_one_call(exported) else []
     rows = tuple(_row(exported, name, arrays) for name, arrays in sets)
     return Parity(
         exported.target,
@@ -134,17 +136,29 @@ class _Ours(torch.overrides.TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.nn.functional.grid_sample:
-            from gridsample import api
-
-            with torch._C.DisableTorchFunction():
-                return api.grid_sample(*args, **(kwargs or {}))
+            return _by_names(*args, **(kwargs or {}))
+        if function in _SAMPLERS:
+            return _by_numbers(*args)
         return function(*args, **(kwargs or {}))
+
+
+_SAMPLERS = (torch.grid_sampler, torch.ops.aten.grid_sampler.default)
+
+
+def _by_names(
+    input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", corners: Any = None, **more: Any
+) -> Any:
+    return grid_sample(input, grid, mode, padding_mode, bool(more.get("align_corners", corners)))
+
+
+def _by_numbers(input: Any, grid: Any, mode: int, padding: int, corners: bool) -> Any:
+    return grid_sample(input, grid, MODES[mode], PADDINGS[padding], corners)
 
 
 def _row(exported: Exported, name: str, inputs: Sequence[Any]) -> Row:
     tensors = tuple(x if isinstance(x, torch.Tensor) else torch.from_numpy(np.asarray(x)) for x in inputs)
-    source = exported.source.module() if hasattr(exported.source, "module") else exported.source
-    with torch.no_grad(), _Ours():
+    source = program_module(exported.source)
+    with torch.no_grad(), evaluating(source), _Ours():
         start = time.perf_counter()
         expected = source(*tensors)
         between = time.perf_counter()
@@ -155,7 +169,8 @@ def _row(exported: Exported, name: str, inputs: Sequence[Any]) -> Row:
         shapes = f"{[tuple(x.shape) for x in got]}"
         do = "convert the model with these inputs as its example, or with dynamic_shapes"
         raise ShapeError(WHERE, f"outputs of shapes {[tuple(x.shape) for x in expected]}", shapes, do)
-    worst, where, output, total, count = -1.0, (), 0, 0.0, 0
+    worst, output, total, count = -1.0, 0, 0.0, 0
+    where: tuple[int, ...] = ()
     for k, (want, have) in enumerate(zip(expected, got, strict=True)):
         difference = _difference(want.double().numpy(), have.astype(np.float64))
         total, count = total + float(difference.sum()), count + difference.size

@@ -3,7 +3,7 @@
 
     gs.export.coreml(model, example_inputs, path="model.mlpackage")
 
-2D nearest and linear become MIL's `resample` behind coordinates made tame; everything else becomes elementary operations.
+2D nearest and linear become MIL's `resample` behind coordinates made tame; all else becomes elementary operations.
 Coordinates stay in float32 and indices in int32 whatever the model's precision.
 """
 
@@ -20,10 +20,11 @@ import torch
 
 from gridsample.errors import unknown
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
-from gridsample.export.lower import Lowerer, calls, model_of, program_of
+from gridsample.export.lower import Lowerer, calls, evaluating, model_of, program_module, program_of
 from gridsample.export.targets import LOWERINGS, TARGETS
 
 WHERE = "gridsample.export.coreml"
+_torch: Any = torch  # much of it has no types
 ct = needed(WHERE, "coremltools", "coreml")
 
 from gridsample.export import coreml_ops, mil_passes  # noqa: E402, F401  (registers both)
@@ -130,10 +131,11 @@ def convert(
         before, coreml_ops.Settings.prefer = coreml_ops.Settings.prefer, lowering
         try:
             if via == "trace":
+                model = program_module(model)
                 if dynamic_shapes is not None:
                     raise RefusedError(WHERE, "fixed sizes with via='trace'", "dynamic_shapes", "use via='export'")
-                with torch.no_grad():
-                    source = torch.jit.trace(model, example, check_trace=False)
+                with torch.no_grad(), evaluating(model):
+                    source = _torch.jit.trace(model, example, check_trace=False)
                 kinds = {"inputs": [ct.TensorType(shape=x.shape, dtype=_numpy_type(x)) for x in example]}
             else:
                 source, kinds = program.run_decompositions({}), {}

@@ -15,12 +15,11 @@ from coremltools.converters.mil.mil import types
 
 from gridsample.errors import DtypeError, RankError
 from gridsample.export import affine, rewrite
+from gridsample.export.lower import MODES, PADDINGS
 from gridsample.export.mil_ops import MilOps, MilValue
 from gridsample.export.targets import TARGETS, choose
 from gridsample.options import Options, grid_sample_options
 
-MODES = ("bilinear", "nearest", "bicubic")  # torch's numbers for them
-PADDINGS = ("zeros", "border", "reflection")
 WHERE = "gridsample.export.coreml"
 
 
@@ -74,6 +73,7 @@ def affine_grid_generator(context: Any, node: Any) -> None:
     o = MilOps()
     size = _value(context, node.inputs[1])
     sizes = []
+    n: Any
     for n in size if isinstance(size, (list, tuple)) else _elements(o, size):
         n = getattr(n, "val", None) if getattr(n, "val", None) is not None else n
         sizes.append(MilValue(n, True) if hasattr(n, "op") else n if isinstance(n, MilValue) else int(n))

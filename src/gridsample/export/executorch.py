@@ -3,7 +3,7 @@
 
     gs.export.executorch(model, example_inputs, path="model.pte")
 
-Asked for a volume, ExecuTorch itself either refuses or writes a file that cannot be loaded; ours has no such call in it.
+Asked for a volume, ExecuTorch itself refuses, or writes a file that cannot be loaded; ours has no such call in it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def convert(
     >>> class Model(torch.nn.Module):
     ...     def forward(self, volume, grid):
     ...         return torch.nn.functional.grid_sample(volume, grid, align_corners=False)
-    >>> program = gs.export.executorch(Model(), (torch.rand(1, 1, 4, 8, 8), torch.rand(1, 4, 4, 4, 3)))  # doctest: +SKIP
+    >>> inputs = torch.rand(1, 1, 4, 8, 8), torch.rand(1, 4, 4, 4, 3)
+    >>> program = gs.export.executorch(Model(), inputs)  # doctest: +SKIP
     """
     if path is not None:
         path = written(path, ExecuTorch.suffix, WHERE)

@@ -99,7 +99,9 @@ def convert(
         warnings.simplefilter("ignore")
         module = exported(model, example, lowerer).module()
         converted = litert_torch.convert(module, example)
-    content = converted.model_content() if callable(getattr(converted, "model_content", None)) else converted.tflite_model()
+    content = (
+        converted.model_content() if callable(getattr(converted, "model_content", None)) else converted.tflite_model()
+    )
     result = LiteRT(bytes(content), lowerer.met, model, example)
     if path is not None:
         result.save(path)

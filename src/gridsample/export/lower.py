@@ -7,7 +7,8 @@ at the same lowerings, and both note every call they met.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ PADDINGS = ("zeros", "border", "reflection")
 _MODE_OF = {"linear": 0, "nearest": 1, "cubic": 2}
 _PADDING_OF = {"zero": 0, "constant": 0, "clamp": 1, "reflect": 2, "mirror": 2}
 
+_torch: Any = torch  # much of it has no types
 Call = Callable[..., Any]
 
 
@@ -46,7 +48,7 @@ class Met:
 
 @dataclass
 class Lowerer:
-    """The replacements for one target. ``met`` fills while a model is lowered; ``only_look``: and nothing is replaced."""
+    """The replacements for one target. ``met`` fills while a model is lowered."""
 
     to: Target
     opset: int | None = None
@@ -82,12 +84,12 @@ class Lowerer:
         options = grid_sample_options(MODES[mode], PADDINGS[padding], bool(align_corners))
         return self._lowered(input, grid, options)
 
-    def pull(self, image: Tensor, coords: Tensor, options: str) -> Tensor:
-        if torch.jit.is_tracing():
+    def pull(self, image: Tensor, coords: Tensor, options: str) -> Any:
+        if _torch.jit.is_tracing():
             self.met.append(self.meet(torch.ops.gridsample.pull.default, image, coords, options))
         return self._lowered(image, coords, Options.parse(options))
 
-    def _lowered(self, image: Tensor, coords: Tensor, options: Options) -> Tensor:
+    def _lowered(self, image: Tensor, coords: Tensor, options: Options) -> Any:
         lowering = choose(self.to, image.dim() - 2, options, self.opset, self.prefer)
         double = torch.float64 in (image.dtype, coords.dtype)
         ops = NativeOps if self.to.gathers else FloatOps
@@ -96,8 +98,8 @@ class Lowerer:
         o = ops(self, torch.float64 if double else torch.float32, image.device)
         return rewrite.pull(o, o.real(image), o.real(coords), options, lowering).to(image.dtype)
 
-    def affine_grid(self, theta: Tensor, size: Any, align_corners: bool | None = False) -> Tensor:
-        o = TorchOps(torch.float64 if theta.dtype == torch.float64 else torch.float32, theta.device)
+    def affine_grid(self, theta: Tensor, size: Any, align_corners: bool | None = False) -> Any:
+        o = NativeOps(self, torch.float64 if theta.dtype == torch.float64 else torch.float32, theta.device)
         return affine.affine_grid(o, o.real(theta), list(size)[2:], bool(align_corners)).to(theta.dtype)
 
     def table(self) -> dict[Any, Call]:
@@ -126,10 +128,10 @@ class NativeOps(TorchOps):
         rest = super().modulo(i, n)
         return super().modulo(rest + n, n) if self.lowerer.to.truncates else rest
 
-    def native(self, image: Tensor, grid: Tensor, op: Native) -> Tensor:
+    def native(self, image: Tensor, grid: Tensor, op: Native) -> Any:
         mode, padding = _MODE_OF[op.kernel], _PADDING_OF[op.boundary]
         call = torch.grid_sampler
-        if not torch.jit.is_tracing():
+        if not _torch.jit.is_tracing():
             call = torch.ops.aten.grid_sampler_2d if image.dim() == 4 else torch.ops.aten.grid_sampler_3d
         self.lowerer.native_call = call
         try:
@@ -163,7 +165,7 @@ class FloatOps(NativeOps):
     def less(self, a: Any, b: Any) -> Tensor:
         return torch.clamp(b - a, 0.0, 1.0)  # of whole numbers
 
-    def where(self, truth: Any, a: Any, b: Any) -> Tensor:
+    def where(self, truth: Any, a: Any, b: Any) -> Any:
         return a if truth is None else truth * a + (1.0 - truth) * b
 
     def rint(self, x: Tensor) -> Tensor:
@@ -191,10 +193,18 @@ class _Answering(TorchFunctionMode):
             torch.affine_grid_generator: lowerer.affine_grid,
             **lowerer.table(),
         }
+        aten = torch.ops.aten
+        for sampler in (aten.grid_sampler.default, aten.grid_sampler_2d.default, aten.grid_sampler_3d.default):
+            self.answers[sampler] = self._grid_sampler
 
     def _grid_sample(
-        self, input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None
-    ) -> Tensor:
+        self,
+        input: Tensor,
+        grid: Tensor,
+        mode: str = "bilinear",
+        padding_mode: str = "zeros",
+        align_corners: Any = None,
+    ) -> Any:
         return self._grid_sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
 
     def _grid_sampler(self, *arguments: Any) -> Any:
@@ -224,7 +234,8 @@ def model_of(where: str, model: Any, example_inputs: Any) -> tuple[Any, tuple[An
     if isinstance(model, Plan):
         if example_inputs is None:
             kinds = (getattr(torch, model.image_dtype), getattr(torch, model.coords_dtype))
-            example_inputs = torch.rand(model.image_shape, dtype=kinds[0]), torch.rand(model.coords_shape, dtype=kinds[1])
+            shapes = model.image_shape, model.coords_shape
+            example_inputs = tuple(torch.rand(shape, dtype=kind) for shape, kind in zip(shapes, kinds, strict=True))
         model = PlanModule(model.options)
     if isinstance(model, torch.export.ExportedProgram):
         if example_inputs is None:
@@ -251,6 +262,11 @@ def calls(program: Any, lowerer: Lowerer) -> list[Met]:
     return lowerer.met
 
 
+def program_module(model: Any) -> Any:
+    """A model that can be called."""
+    return model.module() if isinstance(model, torch.export.ExportedProgram) else model
+
+
 def exported(model: Any, args: tuple[Any, ...], lowerer: Lowerer, dynamic_shapes: Any = None) -> Any:
     """An ExportedProgram with every sampling call lowered; other operators as `torch.export` leaves them."""
     program = program_of(model, args, dynamic_shapes)
@@ -261,10 +277,24 @@ def exported(model: Any, args: tuple[Any, ...], lowerer: Lowerer, dynamic_shapes
 def program_of(model: Any, args: tuple[Any, ...], dynamic_shapes: Any = None) -> Any:
     if isinstance(model, torch.export.ExportedProgram):
         return model
-    return torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes)
+    with evaluating(model):
+        return torch.export.export(model, args, dynamic_shapes=dynamic_shapes)
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A module in the mode it is deployed in, and back in its own afterwards."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def recorded(model: Any, args: tuple[Any, ...], lowerer: Lowerer) -> Any:
     """A traced module with every sampling call lowered; sizes are those of the example."""
-    with torch.no_grad(), _Answering(lowerer):
-        return torch.jit.trace(model.eval(), args, check_trace=False)
+    with torch.no_grad(), evaluating(model), _Answering(lowerer):
+        return _torch.jit.trace(model, args, check_trace=False)

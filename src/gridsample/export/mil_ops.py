@@ -19,7 +19,13 @@ from gridsample.export.ops import Native, Size
 
 EXACT, OURS = "gridsample_exact", "gridsample"
 _SAMPLING = {"linear": "bilinear", "nearest": "nearest"}
-_PADDING = {"zero": "constant", "constant": "constant", "clamp": "border", "mirror": "reflection", "reflect": "symmetric"}
+_PADDING = {
+    "zero": "constant",
+    "constant": "constant",
+    "clamp": "border",
+    "mirror": "reflection",
+    "reflect": "symmetric",
+}
 
 
 class MilValue:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ncnn, through pnnx: `GridSample` at rewritten coordinates, once for each tap where it has no such kernel; run by ncnn.
+"""ncnn, through pnnx: `GridSample` at rewritten coordinates, or once for each tap of kernels it has not; run by ncnn.
 
     gs.export.ncnn(model, example_inputs, path="model.param")    writes model.param and model.bin
 
@@ -22,7 +22,7 @@ import torch
 
 from gridsample.errors import ShapeError
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
-from gridsample.export.lower import Lowerer, model_of, recorded
+from gridsample.export.lower import Lowerer, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
 WHERE = "gridsample.export.ncnn"
@@ -118,7 +118,7 @@ def convert(
     pnnx = needed(WHERE, "pnnx", "ncnn")
     needed(WHERE, "ncnn", "ncnn")
     model, example = model_of(WHERE, model, example_inputs)
-    model = model.module() if isinstance(model, torch.export.ExportedProgram) else model
+    model = program_module(model)
     for x in example:
         if x.dim() > 2 and x.shape[0] != 1:
             do = "ncnn has no batch axis: export one sample, and loop over the batch"

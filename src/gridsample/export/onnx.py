@@ -19,10 +19,11 @@ import torch
 
 from gridsample.errors import OptionError, unknown
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
-from gridsample.export.lower import Lowerer, exported, model_of, recorded
+from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
 WHERE = "gridsample.export.onnx"
+_torch: Any = torch  # its types leave out what is used here
 OPSETS = range(11, 24)  # what both of torch's exporters can write between them
 EXPORTS_FROM = 18
 
@@ -93,7 +94,9 @@ def convert(
     >>> onnx = gs.export.onnx(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)), opset=16)  # doctest: +SKIP
     """
     if isinstance(opset, bool) or opset not in OPSETS:
-        raise OptionError(WHERE, f"opset {OPSETS[0]} to {OPSETS[-1]}", repr(opset), "20 has GridSample for volumes, too")
+        raise OptionError(
+            WHERE, f"opset {OPSETS[0]} to {OPSETS[-1]}", repr(opset), "20 has GridSample for volumes, too"
+        )
     via = via or ("export" if opset >= EXPORTS_FROM else "trace")
     if via not in ("export", "trace"):
         raise unknown(WHERE, "via", via, ("export", "trace"))
@@ -113,12 +116,12 @@ def convert(
         if via == "export":
             needed(WHERE, "onnxscript", "onnx")
             program = exported(model, example, lowerer, dynamic_shapes)
-            proto = torch.onnx.export(program, (), dynamo=True, opset_version=opset, verbose=False).model_proto
+            proto = _torch.onnx.export(program, (), dynamo=True, opset_version=opset, verbose=False).model_proto
         else:
             module = program_module(model)
             file = io.BytesIO()
             traced = recorded(module, example, lowerer)
-            torch.onnx.export(traced, example, file, dynamo=False, opset_version=opset)
+            _torch.onnx.export(traced, example, file, dynamo=False, opset_version=opset)
             proto = onnx.load_from_string(file.getvalue())
     got = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
     if got != opset:
@@ -128,11 +131,6 @@ def convert(
     if path is not None:
         result.save(path)
     return result
-
-
-def program_module(model: Any) -> Any:
-    """A model that can be called."""
-    return model.module() if isinstance(model, torch.export.ExportedProgram) else model
 
 
 callable_module(__name__)

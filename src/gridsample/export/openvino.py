@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenVINO: `GridSample` for images where all runtimes agree, elementary operations elsewhere; run on the CPU.
 
-    gs.export.openvino(model, example_inputs, path="model.xml")
+gs.export.openvino(model, example_inputs, path="model.xml")
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 
 from gridsample.errors import unknown
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
-from gridsample.export.lower import Lowerer, exported, model_of, recorded
+from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
 WHERE = "gridsample.export.openvino"
@@ -102,7 +102,7 @@ def convert(
         if via == "export":
             converted = openvino.convert_model(exported(model, example, lowerer, dynamic_shapes))
         else:
-            traced = recorded(model, example, lowerer)
+            traced = recorded(program_module(model), example, lowerer)
             converted = openvino.convert_model(traced, example_input=example, input=[tuple(x.shape) for x in example])
     result = OpenVINO(converted, lowerer.met, model, example)
     if path is not None:

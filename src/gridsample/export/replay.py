@@ -62,7 +62,7 @@ def replay(function: Any, inputs: Mapping[str, Array], opset: Any) -> Replay:
 def _given(var: Any, values: Mapping[int, Any]) -> Any:
     if isinstance(var, (list, tuple)):
         return [_given(v, values) for v in var]
-    return values[id(var)] if id(var) in values else var.val
+    return values.get(id(var), var.val)
 
 
 def _by_coremltools(op: Any, given: Mapping[str, Any], opset: Any) -> list[Any]:
@@ -76,13 +76,13 @@ def _by_coremltools(op: Any, given: Mapping[str, Any], opset: Any) -> list[Any]:
 
 
 def _resample(given: Mapping[str, Any]) -> list[Any]:
-    """As documented, through our rows for Core ML: a reading of its documentation, not a measurement of the operator."""
+    """As documented, through our rows for Core ML: a reading of it, not a measurement of the operator."""
     corners = bool(given["align_corners"])
     kernel = dialects.lookup("coreml", "kernel", given["sampling_mode"])
     boundary = dialects.lookup("coreml", "boundary", given["padding_mode"])
     frame = dialects.lookup("coreml", "frame", given["coordinates_mode"], corners)
-    assert kernel and boundary and frame
-    rules: dict[str, Any] = {"kernel": kernel.ours, "boundary": boundary.ours, "frame": frame.ours}
+    rows = {"kernel": kernel, "boundary": boundary, "frame": frame}
+    rules: dict[str, Any] = {what: row.ours for what, row in rows.items() if row is not None}
     value = pull(given["x"], given["coordinates"], fill=float(given["padding_value"]), precision=np.float32, **rules)
     return [value.astype(given["x"].dtype)]
 
@@ -121,7 +121,8 @@ def _padding(given: Mapping[str, Any], sizes: Any, kernel: Any) -> list[int]:
     if given["pad_type"] not in ("custom", "valid"):
         do = "pad with numbers"
         raise ReplayError("gridsample.export.replay", "pad_type 'custom' or 'valid'", given["pad_type"], do)
-    pairs = np.reshape(given.get("pad") if given["pad_type"] == "custom" else [0] * 2 * len(sizes), (-1, 2))
+    numbers: Any = given["pad"] if given["pad_type"] == "custom" else [0] * 2 * len(sizes)
+    pairs = np.reshape(numbers, (-1, 2))
     return [int(v) for pair in pairs[::-1] for v in pair]
 
 

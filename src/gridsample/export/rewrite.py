@@ -7,7 +7,9 @@ runtimes differ, they are not asked.
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import product as every
+from operator import mul
 
 from gridsample.export import taps
 from gridsample.export.ops import Native, Ops, Size, Value
@@ -62,18 +64,21 @@ def _tapped(o: Ops, image: Value, coords: Value, options: Options) -> Value:
     located = locate(o, o.reshape(coords, (sets, -1, axes)), sizes, options)
     kernel = KERNELS[options.kernel]
     chosen = [taps.axis_taps(o, axis, kernel, options.ties) for axis in located.axes]
-    grids = [[_normalised(o, o.real(tap.pixel), axis.n, "edges") for tap in row] for row, axis in zip(chosen, located.axes, strict=True)]
+    grids = [
+        [_normalised(o, o.real(tap.pixel), axis.n, "edges") for tap in row]
+        for row, axis in zip(chosen, located.axes, strict=True)
+    ]
     order = [component("xy", d, axes) for d in range(axes)]
     total = None
     for at in every(*(range(kernel.taps) for _ in range(axes))):
         grid = o.join([grids[d][at[d]] for d in order])
         pixels, grid = _one_batch(o, image, o.reshape(grid, (sets, *block, axes)))
         value = o.native(pixels, grid, Native("nearest", "clamp", "edges"))
-        factors = [f for row, k in zip(chosen, at, strict=True) for f in (row[k].weight, row[k].inside) if f is not None]
-        for n, factor in enumerate(factors):
-            weight = factor if n == 0 else weight * factor
+        factors = [
+            f for row, k in zip(chosen, at, strict=True) for f in (row[k].weight, row[k].inside) if f is not None
+        ]
         if factors:
-            value = value * o.reshape(weight, (sets, 1, *block))
+            value = value * o.reshape(reduce(mul, factors), (sets, 1, *block))
         total = value if total is None else total + value
     for dead, answer in located.dead:
         total = o.where(o.reshape(dead, (sets, 1, *block)), answer, total)

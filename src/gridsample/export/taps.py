@@ -24,7 +24,7 @@ LARGEST = 2**31 - 1  # of an index
 
 @dataclass(frozen=True)
 class Tap:
-    """One tap of all points along one axis: the pixel, its weight (None: 1), and whether it is no hole (None: never)."""
+    """One tap of all points along one axis: the pixel, its weight (None: 1), and if it is no hole (None: never one)."""
 
     pixel: Value
     weight: Value | None
@@ -41,13 +41,16 @@ class Factor:
 
 
 def pull(o: Ops, image: Value, coords: Value, options: Options) -> Value:
-    """What `gridsample::pull` computes, on reals: image (N or 1, C, *n) and coords (N or 1, *out, D) to (N, C, *out)."""
+    """What `gridsample::pull` computes: image (N or 1, C, *n) and coords (N or 1, *out, D) to (N, C, *out), reals."""
     sizes, out = o.shape(image)[2:], o.shape(coords)[1:-1]
     points = o.reshape(coords, (o.shape(coords)[0], -1, len(sizes)))
     located = locate(o, points, sizes, options)
     table = Table(o, image, points)
     kernel = KERNELS[options.kernel]
-    taps = [[table.factor(tap, d) for tap in axis_taps(o, axis, kernel, options.ties)] for d, axis in enumerate(located.axes)]
+    taps = [
+        [table.factor(tap, d) for tap in axis_taps(o, axis, kernel, options.ties)]
+        for d, axis in enumerate(located.axes)
+    ]
     total = _sum(o, table, None, taps, sizes)
     fill = fill_of(options)
     if fill != 0:
@@ -141,12 +144,13 @@ def _tap(o: Ops, i: Value, weight: Value | None, axis: Axis) -> Tap:
 
 
 def _filled(o: Ops, total: Value, taps: list[list[Factor]], fill: float) -> Value:
-    """Holes read the fill: it gets the weight that the pixels lack. Only where there is a hole, as it may be infinite."""
+    """Holes read the fill: it gets the weight that pixels lack. Only where there is a hole, as it may be infinite."""
     covered, inside = None, None
     for axis in taps:
         if axis[0].inside is None:
             continue
-        part, whole = axis[0].weight, axis[0].inside
+        part: Value = axis[0].weight
+        whole: Value = axis[0].inside
         for tap in axis[1:]:
             part, whole = part + tap.weight, whole * tap.inside
         covered = part if covered is None else covered * part

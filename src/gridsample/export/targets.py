@@ -24,8 +24,9 @@ class Target:
     """One row. ``kernels``: those of its own operator for each number of axes, that all its runtimes compute alike.
 
     even: half-way between two pixels its "nearest" takes the even one, by measurement; else we round before it.
-    fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign. gathers: it
-    can read a table at computed indices; else every tap is a call of the operator, *tapped*. since: the first opset of the operator, by number of axes (ONNX alone).
+    fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign.
+    gathers: it can read a table at computed indices; else every tap is a call of the operator, *tapped*.
+    since: the first opset of the operator, by number of axes (ONNX alone).
     """
 
     name: str
@@ -148,6 +149,6 @@ def _not_as_it_is(to: Target, axes: int, options: Options) -> str | None:
         return "runtimes fold far positions, and ties of folded ones, in different ways"
     if len(names) > 1:
         return "boundaries differ"
-    if options.kernel == "nearest" and (not to.even or options.fold == "tap" and options.ties != "even"):
+    if options.kernel == "nearest" and (not to.even or (options.fold == "tap" and options.ties != "even")):
         return "half-way between two pixels runtimes take different ones"
     return None

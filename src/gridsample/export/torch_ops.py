@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ops on torch tensors: computes eagerly, and is recorded by `torch.export` and `torch.jit.trace` alike.
 
-Only operators that every consumer of such graphs knows; `torch.export` and coremltools each lack some of the usual ones.
+Only operators that every consumer of such graphs knows: each lacks some of the usual ones.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gridsample.export.ops import Size, Value
 
+_torch: Any = torch  # much of it has no types
 WIDE = 8  # channels from which on whole rows are multiplied
 
 
@@ -25,10 +26,10 @@ class TorchOps:
         self.dtype, self.device = dtype, device
 
     def shape(self, x: Tensor) -> tuple[Size, ...]:
-        if not torch.jit.is_tracing():
+        if not _torch.jit.is_tracing():
             return tuple(x.shape)
         with warnings.catch_warnings():  # a trace keeps the sizes of its example, and is meant to
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore", _torch.jit.TracerWarning)
             return tuple(int(n) for n in x.shape)
 
     def real(self, x: Value) -> Tensor:
@@ -48,7 +49,7 @@ class TorchOps:
 
     def clip(self, x: Value, low: Any, high: Any) -> Value:
         if not isinstance(x, Tensor):
-            return torch.sym_min(torch.sym_max(x, low), high)
+            return _torch.sym_min(_torch.sym_max(x, low), high)
         if not isinstance(low, Tensor) and not isinstance(high, Tensor) and x.dtype == self.dtype:
             return torch.clamp(x, low, high)
         return torch.minimum(torch.maximum(x, self._like(low, x)), self._like(high, x))
@@ -57,7 +58,7 @@ class TorchOps:
         return torch.minimum(a, b)
 
     def divide(self, a: Tensor, b: Any) -> Tensor:
-        return a / b
+        return torch.div(a, b)
 
     def modulo(self, i: Tensor, n: Value) -> Tensor:
         return torch.remainder(i, n)
