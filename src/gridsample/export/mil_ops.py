@@ -114,7 +114,7 @@ class MilOps:
 
     def clip(self, x: MilValue, low: Any, high: Any) -> MilValue:
         plain = not isinstance(low, MilValue) and not isinstance(high, MilValue)
-        if plain and x.var.dtype == types.fp32:
+        if plain and x.var.dtype == types.fp32 and low < high:  # equal bounds are refused from iOS17 on
             return _unary("clip", x, alpha=np.float32(low), beta=np.float32(high))
         return _call("minimum", _call("maximum", x, low), high)
 

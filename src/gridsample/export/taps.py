@@ -139,7 +139,7 @@ def _tap(o: Ops, i: Value, weight: Value | None, axis: Axis) -> Tap:
     clipped = o.clip(pixel, 0, last)
     if rule.sign == 1:
         return Tap(clipped, weight, None)
-    sign = o.where(o.less(direct, mirrored), 1.0, -1.0) * o.real(o.equal(clipped, pixel))
+    sign = (o.real(o.less(direct, mirrored)) * 2.0 - 1.0) * o.real(o.equal(clipped, pixel))
     return Tap(clipped, sign if weight is None else weight * sign, None)
 
 
