@@ -47,7 +47,7 @@ __all__ = [
 
 
 # Rooms loaded when first asked for: `gs.maps` and the like cost nothing, and need nothing, until used.
-_ROOMS: tuple[str, ...] = ("dialects", "maps", "nn", "torch")
+_ROOMS: tuple[str, ...] = ("dialects", "export", "maps", "nn", "torch")
 # Public functions loaded with their room when first asked for: name to room.
 _LATER: dict[str, str] = {"flow_warp": "warping", "pixels": "warping", "warp": "warping", "why": "diagnose"}
 

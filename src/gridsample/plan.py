@@ -155,9 +155,19 @@ def make(
 
 
 def check(
-    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+    where: str,
+    image_shape: Shape,
+    image_dtype: str,
+    coords_shape: Shape,
+    coords_dtype: str,
+    options: Options,
+    limits: bool = True,
 ) -> Rules:
-    """Raises if anything of a call named ``where`` does not fit; each axis's rules. Sizes may be symbolic."""
+    """Raises if anything of a call named ``where`` does not fit; each axis's rules.
+
+    Sizes may be symbols of a traced program, without ``limits``: a limit would be one of the program, too. It is checked
+    when the program runs.
+    """
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
     if axes < 1 or (axes > MAX_AXES and where == "grid_sample"):
@@ -173,12 +183,12 @@ def check(
     if image_shape[0] != coords_shape[0] and 1 not in (image_shape[0], coords_shape[0]):
         got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
         raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
-    for n in image_shape[2:]:
+    for n in image_shape[2:] if limits else ():
         if not 1 <= n <= LONGEST:
             got = f"{image_name} of shape {image_shape}"
             do = "pass an image with pixels" if n < 1 else "split the image along that axis"
             raise ShapeError(where, f"spatial axes of 1 to 2**30 pixels in {image_name}", got, do)
-    for shape in (image_shape, (*image_shape[:2], *coords_shape[1:])):
+    for shape in (image_shape, (*image_shape[:2], *coords_shape[1:])) if limits else ():
         if prod(shape) > MOST:
             raise ShapeError(where, "arrays that fit into memory", f"one of shape {shape}", "name a smaller shape")
     boundaries = options.boundary if len(options.boundary) > 1 else options.boundary * axes

@@ -21,7 +21,13 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def test_examples_print_what_they_say(name):
     if (name.endswith(".torch") or ".nn" in name) and importlib.util.find_spec("torch") is None:
         pytest.skip("needs torch")
-    results = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        if not name.startswith("gridsample.export."):  # whose packages are optional
+            raise
+        pytest.skip(str(error))
+    results = doctest.testmod(module, optionflags=FLAGS)
     assert results.failed == 0, "the lines above say what was expected and what came"
 
 

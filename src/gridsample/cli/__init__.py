@@ -20,6 +20,7 @@ COMMANDS = {
     "warp": ("rotate, scale, shift, bend picture files: one sampling each", "gridsample.cli.warp:main"),
     "why": ("what is wrong with this sampling: findings in words and pictures", "gridsample.cli.why:main"),
     "studio": ("a page in the browser to try warps, see what why says, copy the code", "gridsample.cli.studio:main"),
+    "convert": ("torch programs that sample to Core ML, ONNX, LiteRT, ...", "gridsample.cli.convert:main"),
     "info": ("versions, instruction sets, threads, backends", "gridsample.cli.info:main"),
     "bench": ("time against peers, interleaved in one run", "gridsample.bench:main"),
 }

@@ -85,6 +85,11 @@ class Case:
     def options(self) -> Options:
         return grid_sample_options(self.mode, self.padding_mode, self.align_corners)
 
+    @property
+    def kernel(self) -> str:
+        """The row of the table that ``mode`` names, for all axes."""
+        return self.options.kernel[0]
+
     def change(self, **changes: Any) -> Case:
         return replace(self, **changes)
 

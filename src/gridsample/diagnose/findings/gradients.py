@@ -24,7 +24,7 @@ def _look(case: Case) -> Seen | None:
         )
     if not case.grid_grad:
         return None
-    if case.options.kernel == "nearest":
+    if case.kernel == "nearest":
         text = "the grid requires a gradient and mode='nearest' has none: it is 0 everywhere"
         return Seen("warning", 0.93, text, fix="F.grid_sample(image, grid, mode='bilinear')")
     if case.contrast == 0:

@@ -14,9 +14,7 @@ def _look(case: Case) -> Seen | None:
     whole = case.image.dtype.kind in "iu"
     if case.image.dtype.kind == "b":
         return None
-    overshoots = (
-        case.valid and case.options.kernel not in ("nearest", "linear", "smoothstep", "mitchell") and case.finite
-    )
+    overshoots = case.valid and case.kernel not in ("nearest", "linear", "smoothstep", "mitchell") and case.finite
     if overshoots and (whole or _bytes(case)):
         low, high = (np.iinfo(case.image.dtype).min, np.iinfo(case.image.dtype).max) if whole else (0, 255)
         out = case.thin.output

@@ -13,7 +13,7 @@ from gridsample.diagnose.words import percent
 
 
 def _look(case: Case) -> Seen | None:
-    if case.options.kernel == "nearest":
+    if case.kernel == "nearest":
         return None
     image = case.thin.image
     part = image[:1, :1].reshape(-1)
@@ -42,7 +42,7 @@ def _look(case: Case) -> Seen | None:
 
 
 def _repairs(case: Case) -> Iterator[Repair]:
-    if case.options.kernel != "nearest":
+    if case.kernel != "nearest":
         yield Repair(case.change(mode="nearest"), DIAGNOSTIC.fix)
 
 

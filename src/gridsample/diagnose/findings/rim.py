@@ -13,7 +13,7 @@ from gridsample.diagnose.words import percent
 
 
 def _look(case: Case) -> Seen | None:
-    if case.options.boundary != ("zero",) or case.options.kernel == "nearest" or not case.thin.finite:
+    if case.options.boundary != ("zero",) or case.kernel == "nearest" or not case.thin.finite:
         return None
     t = case.thin
     lost, inside = np.ones(t.x.shape[:-1]), np.ones(t.x.shape[:-1], bool)

@@ -11,7 +11,7 @@ from gridsample.diagnose.words import percent
 
 
 def _look(case: Case) -> Seen | None:
-    if case.options.kernel != "nearest" or not case.thin.finite:
+    if case.kernel != "nearest" or not case.thin.finite:
         return None
     x = case.thin.x.astype(np.float64)
     near = 1e-5 * np.maximum(np.array(case.sizes_in), 8) / 8

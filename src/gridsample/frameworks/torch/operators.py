@@ -51,7 +51,8 @@ def check(
     """Raises as `planned` does. A traced program's sizes are symbols, which no Plan may turn into numbers."""
     if torch.compiler.is_compiling() or any(isinstance(n, torch.SymInt) for n in (*shape, *coords_shape)):
         parsed = Options.parse(options)
-        return plan.check(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
+        types = dtype_name(dtype), dtype_name(coords_dtype)
+        return plan.check(where, tuple(shape), types[0], tuple(coords_shape), types[1], parsed, limits=False)
     return planned(where, shape, dtype, coords_shape, coords_dtype, options).rules
 
 

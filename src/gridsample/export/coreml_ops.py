@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our lowerings in coremltools' converter from torch, registered by `register_torch_op(override=True)`.
+
+They serve ``grid_sampler`` and ``affine_grid_generator``, traced or exported, and our own ``gridsample::pull``. The
+operator ``affine`` is never written: with align_corners=False its documentation calls it unsupported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coremltools.converters.mil import Builder as mb
+from coremltools.converters.mil import register_torch_op
+from coremltools.converters.mil.mil import types
+
+from gridsample.errors import DtypeError, RankError
+from gridsample.export import affine, rewrite
+from gridsample.export.lower import MODES, PADDINGS
+from gridsample.export.mil_ops import MilOps, MilValue
+from gridsample.export.targets import TARGETS, choose
+from gridsample.options import Options, grid_sample_options
+
+WHERE = "gridsample.export.coreml"
+
+
+class Settings:
+    """What a conversion by `convert` asks for; a plain ``coremltools.convert`` finds the defaults."""
+
+    prefer = "native"
+
+
+def pull_mil(image: Any, coords: Any, options: Options, name: str) -> Any:
+    """The MIL variable of a sampling call, of the image's type."""
+    if image.dtype not in (types.fp16, types.fp32) or coords.dtype not in (types.fp16, types.fp32):
+        got = f"{types.builtin_to_string(image.dtype)} and {types.builtin_to_string(coords.dtype)}"
+        raise DtypeError(WHERE, "an image and coordinates of floats", got, "convert them in the model")
+    if not 3 <= image.rank <= 5:
+        got = f"an image of rank {image.rank}"
+        raise RankError(WHERE, "an image (N, C, *n) with 1 to 3 spatial axes", got, "MIL has tensors of rank 5 at most")
+    lowering = choose(TARGETS["coreml"], image.rank - 2, options, prefer=Settings.prefer)
+    o = MilOps()
+    value = rewrite.pull(o, o.real(MilValue(image, False)), o.real(MilValue(coords, True)), options, lowering)
+    if image.dtype == types.fp16:
+        return mb.cast(x=value.var, dtype="fp16", name=name)
+    return mb.identity(x=value.var, name=name)
+
+
+def _value(context: Any, name: Any) -> Any:
+    """What an input of a node is: a Python value or a variable."""
+    var = context[name] if isinstance(name, str) and name in context else name
+    value = getattr(var, "val", None)
+    return var if value is None else value
+
+
+@register_torch_op(torch_alias=["grid_sampler_2d", "grid_sampler_3d"], override=True)  # type: ignore[untyped-decorator]
+def grid_sampler(context: Any, node: Any) -> None:
+    image, coords = (context[name] for name in node.inputs[:2])
+    mode, padding, corners = (_value(context, name) for name in node.inputs[2:5])
+    options = grid_sample_options(MODES[int(mode)], PADDINGS[int(padding)], bool(corners))
+    context.add(pull_mil(image, coords, options, node.name), node.name)
+
+
+@register_torch_op(torch_alias=["gridsample::pull", "gridsample.pull"], override=True)  # type: ignore[untyped-decorator]
+def gridsample_pull(context: Any, node: Any) -> None:
+    image, coords = (context[name] for name in node.inputs[:2])
+    options = Options.parse(str(_value(context, node.inputs[2])))
+    context.add(pull_mil(image, coords, options, node.name), node.name)
+
+
+@register_torch_op(override=True)  # type: ignore[untyped-decorator]
+def affine_grid_generator(context: Any, node: Any) -> None:
+    theta, corners = context[node.inputs[0]], bool(_value(context, node.inputs[2]))
+    o = MilOps()
+    size = _value(context, node.inputs[1])
+    sizes = []
+    n: Any
+    for n in size if isinstance(size, (list, tuple)) else _elements(o, size):
+        n = getattr(n, "val", None) if getattr(n, "val", None) is not None else n
+        sizes.append(MilValue(n, True) if hasattr(n, "op") else n if isinstance(n, MilValue) else int(n))
+    grid = affine.affine_grid(o, o.real(MilValue(theta, True)), sizes[2:], corners)
+    if theta.dtype == types.fp16:
+        context.add(mb.cast(x=grid.var, dtype="fp16", name=node.name), node.name)
+    else:
+        context.add(mb.identity(x=grid.var, name=node.name), node.name)
+
+
+def _elements(o: MilOps, size: Any) -> list[Any]:
+    """The sizes in an array, or in a variable of rank 1 that is not known yet."""
+    if not hasattr(size, "op"):
+        return list(size)
+    return [o.component(MilValue(size, True), j) for j in range(size.shape[0])]

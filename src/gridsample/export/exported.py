@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every exporter returns: the target's own model, what was lowered how, and how to save, run and measure it."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from importlib import import_module, util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from gridsample.errors import GridSampleError
+from gridsample.export.lower import Met
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class MissingError(GridSampleError, ImportError):
+    """A package that an exporter needs and that is not installed."""
+
+
+class RefusedError(GridSampleError, RuntimeError):
+    """A model that a target cannot take."""
+
+
+class Exported(ABC):
+    """A converted model. ``model`` is the target's own object, ``calls`` are the sampling calls that were met."""
+
+    target: str
+    suffix: str  # of its file
+
+    def __init__(self, model: Any, calls: Sequence[Met], source: Any, example_inputs: tuple[Any, ...]) -> None:
+        self.model, self.calls = model, tuple(calls)
+        self.source, self.example_inputs = source, example_inputs
+
+    @abstractmethod
+    def save(self, path: str | Path) -> Path:
+        """Write the model's file or files; the path of what was written."""
+
+    @abstractmethod
+    def run(self, *inputs: Any) -> tuple[Array, ...]:
+        """The outputs for NumPy arrays or tensors, by the target's own runtime where it runs here."""
+
+    @abstractmethod
+    def operations(self) -> Counter[str]:
+        """How many operations of each type the converted model has."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes of the model's file."""
+
+    @property
+    def runner(self) -> str:
+        """Who computes what `run` returns."""
+        return self.target
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{met.call}: {met.lowering.kind}" for met in self.calls) or "no sampling calls"
+        return f"<{type(self).__name__} {sum(self.operations().values())} operations, {self.size()} bytes; {kinds}>"
+
+
+def arrays(inputs: Sequence[Any]) -> list[Array]:
+    """NumPy arrays, contiguous, from tensors or arrays."""
+    return [np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x) for x in inputs]
+
+
+def needed(where: str, package: str, extra: str) -> ModuleType:
+    """An optional package, or an error that says how to get it."""
+    if util.find_spec(package.partition(".")[0]) is None:
+        do = f"pip install 'gridsample[{extra}]'"
+        raise MissingError(where, f"the package {package!r}", "none", do)
+    return import_module(package)
+
+
+def written(path: str | Path, suffix: str, where: str) -> Path:
+    """The path to write to, with its ending checked and its folder there."""
+    path = Path(path)
+    if path.suffix != suffix:
+        raise RefusedError(where, f"a path ending in {suffix}", repr(str(path)), "change its ending")
+    if not path.parent.is_dir():
+        raise RefusedError(where, "a folder that is there", repr(str(path.parent)), "make it first")
+    return path
+
+
+class _Callable(ModuleType):
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self.convert(*arguments, **options)
+
+
+def callable_module(name: str) -> None:
+    """``gs.export.onnx`` is a module and, called, its `convert`: importing it must not hide the function."""
+    sys.modules[name].__class__ = _Callable

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO, ExecuTorch, LiteRT and ncnn, run for real where they are installed; GRIDSAMPLE_SLOW=1 runs every cell."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import gridsample as gs  # noqa: E402
+from export_models import CELLS, FlowWarp, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
+
+PACKAGES = {"openvino": "openvino", "executorch": "executorch", "litert": "litert_torch", "ncnn": "pnnx"}
+SOME = [
+    (2, "nearest", "reflection", False),
+    (2, "bilinear", "zeros", False),
+    (2, "bicubic", "reflection", True),
+    (3, "bilinear", "border", False),
+    (3, "nearest", "zeros", True),
+]
+ALL = os.environ.get("GRIDSAMPLE_SLOW") == "1"
+
+
+@pytest.fixture(params=PACKAGES)
+def to(request):
+    if importlib.util.find_spec(PACKAGES[request.param]) is None:
+        pytest.skip(f"needs {PACKAGES[request.param]}: pip install 'gridsample[{request.param}]'")
+    return request.param
+
+
+def agrees(exported, model, *arguments, tolerance=1e-5):
+    for got in exported.run(*arguments):
+        np.testing.assert_allclose(got, expected(model, *arguments), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("cell", CELLS if ALL else SOME, ids=str)
+def test_cells(to, cell):
+    axes, mode, padding, corners = cell
+    alone = to == "ncnn"  # no batch, and NaN is not guarded against
+    model, arguments = Sampler(mode, padding, corners), inputs(axes, corners, 1 if alone else 2, finite=alone)
+    agrees(getattr(gs.export, to)(model, arguments), model, *arguments)
+
+
+def test_taps_folded_one_by_one(to):
+    """Remainders of negative indices, which ExecuTorch 1.5.1 takes as C does."""
+    alone = to == "ncnn"
+    model, arguments = Sampler("bicubic", "reflection", True), inputs(2, True, 1 if alone else 2, finite=alone)
+    agrees(getattr(gs.export, to)(model, arguments, lowering="decomposed"), model, *arguments)
+
+
+def test_networks(to):
+    torch.manual_seed(0)
+    model, image = SpatialTransformer("border"), torch.rand(1, 1, 24, 24)
+    agrees(getattr(gs.export, to)(model, image), model, image, tolerance=5e-5)
+    frames = torch.rand(1, 1, 16, 20), torch.rand(1, 1, 16, 20)
+    model = FlowWarp()
+    agrees(getattr(gs.export, to)(model, frames), model, *frames, tolerance=5e-5)
+
+
+def test_files(to, tmp_path):
+    exported = getattr(gs.export, to)(Sampler(), inputs(2, False, 1))
+    path = exported.save(tmp_path / f"model{exported.suffix}")
+    assert path.stat().st_size > 0
+    assert exported.size() > 0
+    assert sum(exported.operations().values()) > 0
+    with pytest.raises(gs.GridSampleError, match="ending in"):
+        exported.save(tmp_path / "model.zip")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pnnx") is None, reason="needs pnnx")
+def test_ncnn_has_no_batch():
+    with pytest.raises(gs.GridSampleError, match="no batch axis"):
+        gs.export.ncnn(Sampler(), inputs(2, False, 2))
