@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from gridsample.errors import ArgumentTypeError, DtypeError, RankError
+from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, RankError
 from gridsample.export import affine, rewrite
 from gridsample.export.ops import Native
 from gridsample.export.targets import Lowering, Target, choose
