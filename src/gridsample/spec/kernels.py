@@ -129,4 +129,4 @@ def find(name: str) -> Kernel | None:
         a = Fraction(given[1])
     except (ValueError, ZeroDivisionError):
         return None
-    return Kernel(f"cubic({a})", keys(a)) if abs(a) <= 2**20 else None
+    return Kernel(name, keys(a)) if abs(a) <= 2**20 else None
