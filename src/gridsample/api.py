@@ -119,9 +119,10 @@ def sample(
         image: (N or 1, C, *n), any number of spatial axes D; of the types
         {dtypes}.
         coords: (N or 1, *out, D), any number of output axes, of one of the float types. A batch of 1 stands for all N.
-        Or a map of `gridsample.maps`, with ``size`` the output's spatial lengths (default: the map's own, else the image's).
+        Or a map of `gridsample.maps`; ``size`` is then the output's, without it the map's own, else the image's.
         The image may have no batch axis, (C, *n), or no channels either, (*n), or several batch axes, (*batch, C, *n):
-        coords has as many, (*batch, *out, D), each equal or 1; the result is (*batch, C, *out), without what was left away.
+        coords has as many, (*batch, *out, D), each equal or 1, and the result is (*batch, C, *out), without what was
+        left away.
 
     Convention:
         coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first.
@@ -168,7 +169,7 @@ def sample(
     else:
         mapped.no_size("sample", size)
     extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
-    filters = True if extra else prefilter
+    filters: Any = True if extra else prefilter  # whatever else it may be is refused by name
     options = sample_options(
         "sample", kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, filters
     )
@@ -322,8 +323,8 @@ def valid_mask(
         coords: (*out, D), any axes first. shape: the D spatial sizes of the image.
 
     Convention:
-        frame, order: as `sample`. within: "edges", between the image's outer edges (rim 1/2: what ``outside=`` goes by);
-        "centres", between the centres of the outermost pixels (rim 0); "taps", where every tap of ``kernel``
+        frame, order: as `sample`. within: "edges", between the image's outer edges (rim 1/2: what ``outside=`` goes
+        by); "centres", between the centres of the outermost pixels (rim 0); "taps", where every tap of ``kernel``
         that weighs anything is a pixel (rim 1 - taps/2). A NaN coordinate lies nowhere.
 
     Returns:

@@ -42,8 +42,9 @@ def translate(
     """The keywords that make `gridsample.sample` do what another library does by these names.
 
     Convention:
-        library: {libraries}. kernel, boundary: as spelled there (SciPy's and JAX's order as a number or its digits). frame:
-        only where a library has several. align_corners: where the library has it. fill: its cval, borderValue, ...
+        library: {libraries}. kernel, boundary: as spelled there (SciPy's and JAX's order as a number or its digits).
+        frame: only where a library has several. align_corners: where the library has it. fill: its cval, borderValue,
+        ...
 
     Returns:
         A dict for ``sample(image, coords, **keywords)``; the order of the coordinates' components is among them.

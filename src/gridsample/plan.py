@@ -77,7 +77,7 @@ class Plan:
         return DTYPES[self.image_dtype].computed
 
     def tap_rule(self, axis: AxisPlan) -> str:
-        """The boundary that taps follow: where the position was folded, few of them are outside, and none of one or two."""
+        """The boundary that taps follow: few are outside where the position was folded, none of one or two."""
         return tap_rule(self.options, axis.kernel, axis.boundary)
 
     @property
@@ -121,8 +121,8 @@ class Plan:
         ]
         for d, axis in enumerate(self.axes):
             lines.append(
-                f"axis {d} ({axis.length} px, {axis.kernel}): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
-                f" + {axis.shift:g}; {axis.boundary}: {BOUNDARIES[axis.boundary].picture}"
+                f"axis {d} ({axis.length} px, {axis.kernel}): x = (coords[..., {axis.component}] + {axis.offset:g})"
+                f" * {axis.scale:g} + {axis.shift:g}; {axis.boundary}: {BOUNDARIES[axis.boundary].picture}"
             )
         lines.append(
             f"frame {o.frame}, order {o.order}, boundary applied to each {o.fold}, fill {o.fill:g}, "

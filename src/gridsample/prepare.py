@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to arrays around a verb: batch axes, coordinates relative to the output, the footprint of an output pixel.
+"""What happens to arrays around a verb: batch axes, coordinates relative to the output, the footprint of an output
+pixel.
 
 Everything is written in the array library's own operations (its `Space`), so its derivatives and its tracing apply.
 ``framework`` is a module of `frameworks`, which gives ``SPACE``, ``widened`` and ``narrowed``.
@@ -56,7 +57,7 @@ def batched(framework: Any, where: str, image: Array, coords: Array, verb: Calla
 
 
 def absolute(framework: Any, where: str, coords: Array, frame: str, order: str) -> Array:
-    """Coordinates from those relative to each output's own position, which lies in the output as coordinates in an image."""
+    """Coordinates from those relative to each output's own place in the output, in the same frame."""
     axes = coords.shape[-1]
     sizes = tuple(coords.shape[1:-1])
     _check_outputs(where, "relative=True", coords)
@@ -108,8 +109,9 @@ def antialiased(
 ) -> Array:
     """The mean of ``verb`` over each output pixel's footprint; docs/design/0012 has the formula and why this one.
 
-    The differences of neighbouring coordinates say how far an output pixel reaches, along each output axis. Where that is
-    further than a pixel of the image, samples are spread over what is beyond it; elsewhere they all lie on the point itself.
+    The differences of neighbouring coordinates say how far an output pixel reaches, along each output axis. Where that
+    is further than a pixel of the image, samples are spread over what is beyond it; elsewhere they all lie on the point
+    itself.
     """
     _check_outputs(where, "antialias", coords)
     if samples is not True and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
@@ -162,7 +164,7 @@ def rim_of(within: str, row: Kernel) -> float:
 
 
 def _footprint(xp: Any, coords: Array, axis: int, scales: Array) -> tuple[Array, Array]:
-    """The step of coords along an output axis, and its squared length in pixels: the shorter of both sides', over seams."""
+    """The step of coords along an output axis, and its squared length in pixels; of both sides the shorter."""
     m = coords.shape[axis]
     if m == 1:
         return coords * 0.0, (coords * 0.0).sum(-1)

@@ -12,7 +12,7 @@ FACTORS = (4, 16)
 
 
 def picture(n: int, factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A periodic picture of waves up to a quarter of its sampling rate: its pixels, and its exact means over factor x factor."""
+    """A periodic picture of waves up to a quarter of its sampling rate: its pixels, and exact means."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:n, :n].astype(float)
     m = n // factor

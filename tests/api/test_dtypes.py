@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types of number, numbers of axes, batch axes: what `sample` and its kin take beyond float images in two dimensions."""
+"""Types of number, numbers of axes, batch axes: what `sample` takes beyond float images in two dimensions."""
 
 from __future__ import annotations
 

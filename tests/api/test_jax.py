@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JAX arrays: the same values as NumPy's, under jit, grad, jvp, vmap and to second order; in float32, as JAX is by default."""
+"""JAX arrays: the same values as NumPy's, under jit, grad, jvp, vmap and to second order; all in float32."""
 
 from __future__ import annotations
 

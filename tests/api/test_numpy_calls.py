@@ -216,7 +216,7 @@ def test_types_that_cannot_be_sampled_are_named(dtype):
         gs.sample(np.zeros((1, 1, 4)), np.zeros((1, 2, 1), dtype))
     image = np.zeros((1, 1, 4), dtype)
     if image.dtype.name not in DTYPES:
-        with pytest.raises(errors.DtypeError, match="of one of the types float16, .*, complex64, .*, int32, got"):
+        with pytest.raises(errors.DtypeError, match=r"of one of the types float16, .*, complex64, .*, int32, got"):
             gs.sample(image, np.zeros((1, 2, 1)))
 
 

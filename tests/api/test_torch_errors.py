@@ -143,8 +143,8 @@ GOLDEN = {
     "convert one, or use gridsample.sample, which takes any two types",
     "image without rows": "grid_sample: expected spatial axes of 1 to 2**30 pixels in input, got input of shape "
     "(2, 3, 0, 5); pass an image with pixels",
-    "list for an image": "grid_sample: expected input to be a NumPy array, torch tensor or JAX array, got builtins.list; "
-    "convert it first",
+    "list for an image": "grid_sample: expected input to be a NumPy array, torch tensor or JAX array, got "
+    "builtins.list; convert it first",
     "NumPy image, torch grid": "grid_sample: expected arrays of one library, got input from numpy and grid from torch; "
     "convert one of them",
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's own operator database for nn.functional.grid_sample, run against ours: samples, errors, gradients, forward mode.
+"""PyTorch's own operator database for nn.functional.grid_sample, run against ours: samples, errors, gradients, forward
+mode.
 
 The entry's samples, its error inputs and the checks that PyTorch makes of them are torch's; only the function is ours.
 """

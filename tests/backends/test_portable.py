@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The portable backend against the oracle: every kernel x boundary x frame, 1 to 4 axes, every verb and array library.
 
-Positions are computed in the oracle with the same roundings (its ``precision``), so the bounds hold at ties and kinks too:
-1e-12 in float64 and 4e-6 in float32, relative to the image's range, and to the derivatives' for those.
+Positions are computed in the oracle with the same roundings (its ``precision``), so the bounds hold at ties and kinks
+too: 1e-12 in float64 and 4e-6 in float32, relative to the image's range, and to the derivatives' for those.
 """
 
 from __future__ import annotations

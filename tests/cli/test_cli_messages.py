@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from cli_pictures import noise, save
 
-KERNELS = "nearest, linear, smoothstep, cubic, catmull_rom, mitchell"
+from gridsample.spec import kernels
+
+KERNELS = ", ".join(kernels.KERNELS)
 
 
 @pytest.fixture

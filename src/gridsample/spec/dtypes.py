@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The types of number an image may have, what each is computed in, and the range a result of it is kept to.
 
-Whole numbers are rounded half to even and kept to their type's range; NaN becomes 0. The type computed in holds every one of
-them exactly. Of complex images the real and the imaginary part are sampled, each as a real image. Coordinates and what
-is derived by them are real: of the kind "float".
+Whole numbers are rounded half to even and kept to their type's range; NaN becomes 0. The type computed in holds every
+one of them exactly. Of complex images the real and the imaginary part are sampled, each as a real image. Coordinates
+and what is derived by them are real: of the kind "float".
 """
 
 from __future__ import annotations

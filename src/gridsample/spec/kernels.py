@@ -85,8 +85,8 @@ def mitchell(b: Fraction, c: Fraction) -> tuple[Polynomial, ...]:
 def bspline(degree: int) -> tuple[Polynomial, ...]:
     """The basic spline of a degree: the box convolved with itself, by Cox's and de Boor's recurrence (1972).
 
-    Piece j, on [j, j + 1) of the support 0 ... degree + 1 and multiplied by degree!, from two pieces of one degree less:
-    p_j(t) = (t + j) q_j(t) + (degree + 1 - j - t) q_(j-1)(t). The last piece is the first tap's.
+    Piece j, on [j, j + 1) of the support 0 ... degree + 1 and multiplied by degree!, from two pieces of one degree
+    less: p_j(t) = (t + j) q_j(t) + (degree + 1 - j - t) q_(j-1)(t). The last piece is the first tap's.
     """
     pieces = [[1]]
     for n in range(1, degree + 1):
@@ -129,4 +129,4 @@ def find(name: str) -> Kernel | None:
         a = Fraction(given[1])
     except (ValueError, ZeroDivisionError):
         return None
-    return Kernel(f"cubic({a})", keys(a)) if abs(a) <= 2**20 else None
+    return Kernel(name, keys(a)) if abs(a) <= 2**20 else None

@@ -3,10 +3,11 @@
 
     L(x) = sinc(x) sinc(x / a) for |x| < a,   w_k(t) = L(x - i_k) / sum_j L(x - i_j),   a lobes, 2a taps
 
-Each weight is written w_k(t) = H_k(t) + t^2 (1 - t)^2 r_k(t - 1/2): H_k is the cubic with the value and slope of L at both ends,
-r_k a polynomial of degree 8 through (w_k - H_k) / (t^2 (1 - t)^2) at the nine Chebyshev nodes. Coefficients were rounded
-to multiples of 2^-40 so that, exactly: the weights sum to 1, are mirror images of each other, return the pixel on its centre
-and have a continuous slope. `ERROR` bounds what is left, below the rounding of float32; the tests measure it.
+Each weight is written w_k(t) = H_k(t) + t^2 (1 - t)^2 r_k(t - 1/2): H_k is the cubic with the value and slope of L at
+both ends, r_k a polynomial of degree 8 through (w_k - H_k) / (t^2 (1 - t)^2) at the nine Chebyshev nodes. Coefficients
+were rounded to multiples of 2^-40 so that, exactly: the weights sum to 1, are mirror images of each other, return the
+pixel on its centre and have a continuous slope. `ERROR` bounds what is left, about the rounding of float32; the tests
+measure it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ BITS = 40
 # -L'(1) ... -L'(a) in units of 2^-40: L'(m) = (-1)^m / m * sinc(m / a).
 _SLOPES = {2: (699970842190, 0), 3: (909288796868, -227322199217, 0)}
 
-# r_k in units of 2^-40, ascending powers of u = t - 1/2, for the taps left of the point; those on the right mirror them.
+# r_k in units of 2^-40, ascending powers of u = t - 1/2, for the taps left of the point; those on the right mirror it.
 _REST = {
     2: (
         (300430056604, 393227385787, -364837565499, 204460304939, 9699686049, -336324711204, 204960244785,
@@ -40,7 +41,7 @@ _REST = {
 
 
 def weights(lobes: int) -> tuple[tuple[Fraction, ...], ...]:
-    """The 2a rows of w_k, coefficients in ascending powers of t. Whole numbers throughout, in units of 2^-(BITS + 8)."""
+    """The 2a rows of w_k, coefficients in ascending powers of t. Computed in whole units of 2^-(BITS + 8)."""
     rows = []
     for k in range(2 * lobes):
         rest = _REST[lobes][k if k < lobes else 2 * lobes - 1 - k]

@@ -51,7 +51,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Axis:
-    """The taps of all points along one axis: arrays [tap][batch, point]; ``derivative`` is one order above ``weight``."""
+    """The taps of all points along one axis: arrays [tap][batch, point]; ``derivative`` is one order higher."""
 
     index: list[Array]
     hole: list[Array]
@@ -111,7 +111,7 @@ def collocation(n: int, kernel: str, boundary: str) -> Array:
     for k, weight in enumerate(row.weights):
         pixel, sign = _fold(np.arange(n) + row.first_tap + k, n, boundary)
         at = np.flatnonzero(pixel >= 0)
-        np.add.at(matrix, (at, pixel[at]), sign[at] * _polynomial(weight, np.float64(t)))
+        np.add.at(matrix, (at, pixel[at]), sign[at] * _polynomial(weight, np.full(len(at), t)))
     return matrix
 
 
@@ -238,10 +238,10 @@ def _fold_position(x: Array, n: int, boundary: str) -> tuple[Array, Array]:
     """
     turned: Any = np.ones_like(x)
     if boundary == "wrap":
-        span = max(n - 1, 0)
-        if not span:
+        if n == 1:
             return np.zeros_like(x), np.zeros_like(x)
-        return np.where(x < 0, span - np.fmod(-x, span), np.where(x > span, np.fmod(x, span), x)), turned
+        back, forth = n - 1 - np.fmod(-x, n - 1), np.fmod(x, n - 1)
+        return np.where(x < 0, back, np.where(x > n - 1, forth, x)), turned
     low = {"clamp": None, "reflect": -0.5, "mirror": 0.0}[boundary]
     if low is not None:
         span = n - 1 - 2 * low

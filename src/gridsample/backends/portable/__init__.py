@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The portable backend: the whole operation in array operations, for what the compiled engine does not take.
 
-Any number of axes, any kernel and boundary on each, derivatives of any order. ``xp`` is the array library's `Space`. The
-verbs take the Plan, the image in the type it is computed in, and coordinates of at least float32; and answer new arrays.
+Any number of axes, any kernel and boundary on each, derivatives of any order. ``xp`` is the array library's `Space`.
+The verbs take the Plan, the image in the type it is computed in, and coordinates of at least float32; and answer new
+arrays.
 """
 
 from __future__ import annotations
@@ -154,6 +155,6 @@ def _in_a_row(index: Array) -> Array:
 
 
 def _along(taps: Array, d: int, axes: int) -> Array:
-    """(batch, tap, point) of axis ``d`` of ``axes`` beside the taps of the others: (batch, 1, ..., tap, ..., 1, point)."""
+    """(batch, tap, point) of axis ``d`` of ``axes`` beside the others' taps: (batch, 1, ..., tap, ..., point)."""
     batch, count, points = taps.shape
     return taps.reshape(batch, *(1,) * d, count, *(1,) * (axes - 1 - d), points)

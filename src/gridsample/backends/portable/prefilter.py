@@ -3,8 +3,8 @@
 
 Along each axis the coefficients c solve A c = image, A being what the taps of points on the pixels' centres weigh, ends
 folded by the boundary. A is banded, and A^-1 falls off by a factor z < 1 (the filter's largest pole) from its diagonal:
-beyond `reach` entries nothing is left in float64. So a short axis is multiplied by A^-1; a long one block by block, with
-the same matrix for every block but those at its ends. docs/design/0011 says why not by the usual recursion.
+beyond `reach` entries nothing is left in float64. So a short axis is multiplied by A^-1; a long one block by block,
+with the same matrix for every block but those at its ends. docs/design/0011 says why not by the usual recursion.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SMALLEST = 2.0**-54
 def coefficients(
     xp: Space, image: Array, kernels: tuple[str, ...], boundaries: tuple[str, ...], fill: float, adjoint: bool = False
 ) -> Array:
-    """The coefficients of image (..., *n), of its shape; with ``adjoint`` the transposed linear map, without the fill."""
+    """The coefficients of image (..., *n), of its shape; with ``adjoint`` by the transposed map, without fill."""
     fill = fill if "constant" in boundaries and not adjoint and np.isfinite(fill) else 0.0
     image = image - fill if fill else image  # holes read the fill, and the weights add up to one
     axes = len(kernels)

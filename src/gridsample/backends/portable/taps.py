@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The taps of points in array operations: where each lies in the flattened image, whether it is a hole, what it weighs.
 
-Every array library that has the operations of `Space` can run this. Nothing depends on the numbers in an array, so it can
-be traced; what may change with a position is chosen by ``where``. Indices are of pixels always, holes' too.
+Every array library that has the operations of `Space` can run this. Nothing depends on the numbers in an array, so it
+can be traced; what may change with a position is chosen by ``where``. Indices are of pixels always, holes' too.
 """
 
 from __future__ import annotations

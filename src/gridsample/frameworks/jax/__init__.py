@@ -69,7 +69,7 @@ def multiscale_deformable_attention(value: Array, shapes: Any, locations: Array,
 
 
 def widened(image: Array) -> Array:
-    """In the type it is computed in; a complex image as it is. Without JAX's 64-bit mode no type is wider than 32 bits."""
+    """In the type it is computed in; a complex image as it is. Never wider than JAX's own mode allows."""
     if jnp.iscomplexobj(image):
         return image
     return image.astype(jax.dtypes.canonicalize_dtype(DTYPES[image.dtype.name].computed))

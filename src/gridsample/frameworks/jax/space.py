@@ -53,14 +53,16 @@ def add_at(image: Array, index: Array, values: Array) -> Array:
     return image.at[n, channel, index[:, None]].add(values)
 
 
-@jax.custom_jvp
-def with_slope(x: Array, slope: Array, g: Array) -> Array:
+def _with_slope(x: Array, slope: Array, g: Array) -> Array:
     return x
 
 
-@with_slope.defjvp
 def _with_slope_jvp(primals: Any, tangents: Any) -> Any:
     x, slope, g = primals
     tangent = tangents[2]
     # a NaN or infinite coordinate may have any tangent: where the slope is 0, it counts for nothing
     return with_slope(x, slope, g), jnp.where(slope == 0, 0.0, slope * tangent)
+
+
+with_slope: Any = jax.custom_jvp(_with_slope)
+with_slope.defjvp(_with_slope_jvp)

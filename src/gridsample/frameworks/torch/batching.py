@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch.func.vmap of the operators: the mapped axis is folded into the batch, and taken out of it again. No mathematics."""
+"""torch.func.vmap of the operators: the mapped axis is folded into the batch, and taken out again. No mathematics."""
 
 from __future__ import annotations
 

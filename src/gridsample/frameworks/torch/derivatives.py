@@ -4,10 +4,10 @@
     d pull / d image   = push                     d push / d values = pull
     d pull / d coords  = pull_backward            d push / d coords = pull_backward, the two images exchanged
 
-Options name how often the sampler is derived by each coordinate, so `pull` and `push` are also those of its derivatives, and every
-rule here is written in the same operators: they are closed under differentiation. An argument's derivative is
-computed only when it is asked for. The functions here are what the public calls use: they go below autograd at once
-where no gradient is wanted, which halves the cost of a small call. Their `vmap` is in `batching`.
+Options name how often the sampler is derived by each coordinate, so `pull` and `push` are also those of its
+derivatives, and every rule here is written in the same operators: they are closed under differentiation. An argument's
+derivative is computed only when it is asked for. The functions here are what the public calls use: they go below
+autograd at once where no gradient is wanted, which halves the cost of a small call. Their `vmap` is in `batching`.
 """
 
 from __future__ import annotations
@@ -252,7 +252,8 @@ def _pull_linear(image: Tensor, coords: Tensor, options: str) -> Tensor:
 
 def _pull_along(image: Tensor, direction: Tensor, coords: Tensor, options: str) -> Tensor:
     """The derivative of pull in a direction (N or 1, *out, D) of the coordinates."""
-    return (pull_grad(image, coords, options) * direction[:, None]).sum(-1)
+    slope: Tensor = pull_grad(image, coords, options)
+    return (slope * direction[:, None]).sum(-1)
 
 
 def _push_along(values: Tensor, direction: Tensor, coords: Tensor, shape: Any, options: str) -> Tensor:
