@@ -98,7 +98,7 @@ def draw(plane: Tensor, seen: Tensor, guess: Tensor, found: Tensor, truth: Tenso
     for at, name, style in ((truth, "true", "w-"), (guess, "guess", "r--"), (found, "refined", "c:")):
         closed = torch.cat([at, at[:1]]).numpy()
         axes[0].plot(*closed.T, style, label=name, linewidth=2)
-    axes[0].legend()
+    axes[0].legend(loc="lower right")
     axes[0].set_title("where the camera's picture lies on the plane")
     for place, at, name in ((axes[1], guess, "before"), (axes[2], found, "after")):
         difference = (render(plane, at) - seen)[0, 0]

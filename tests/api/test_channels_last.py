@@ -54,3 +54,11 @@ def test_bits_do_not_depend_on_threads(threads: int) -> None:
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(got, want, strict=True))
+
+
+def test_both_gradients_at_a_list_of_points():
+    # The points have another number of axes than the image: their gradient cannot be channels last.
+    image = torch.rand(1, 2, 6, 7, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    coords = torch.rand(1, 5, 2, dtype=torch.float64) * 4 + 0.1
+    assert torch.autograd.gradcheck(gs.sample, (image.requires_grad_(), coords.requires_grad_()))
+    assert torch.autograd.gradcheck(gs.sample, (image.detach(), coords))

@@ -90,6 +90,11 @@ def to_grid(
 
     Returns:
         (N, *output_size, D), normalised, x first.
+
+    >>> import gridsample as gs
+    >>> gs.maps.to_grid(gs.maps.Affine.identity(), (1, 2), align_corners=False)
+    array([[[[-0.5,  0. ],
+             [ 0.5,  0. ]]]])
     """
     inner = spatial("to_grid", "input_size", input_size, map_.axes)
     x = map_.coords(output_size or map_.size or inner)
