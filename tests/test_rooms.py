@@ -45,6 +45,7 @@ OUTSIDE: dict[str, set[str]] = {
     "diagnose.pictures": {"matplotlib"},
     "diagnose.watch": {"torch"},
     "diagnose.studio": {"PIL", "panel"},
+    "frameworks.torch.team": {"torch"},
     "cli": {"imagecodecs", "tifffile", "tqdm", "PIL"},
     "bench": {"jsonschema", "matplotlib", "torch", "tqdm"},
     "bench.peers.interpol": {"interpol"},

@@ -224,13 +224,13 @@ double points_of(const Job& job) {
   return points;
 }
 
-// Threads cost some microseconds to wake: a thread for every this many tap reads, measured on photographs.
-constexpr double reads_per_thread = 1 << 15;
+// Threads cost some microseconds to wake, a borrowed team less: a thread for every this many tap reads.
+double reads_per_thread() { return has_team() ? 1 << 13 : 1 << 15; }
 
 int worthwhile(const Job& job, int threads) {
   double reads = double(job.batch) * double(job.channels) * points_of(job);
   for (int d = 0; d < job.problem.axes; ++d) reads *= job.problem.kernel.taps;
-  return int(std::clamp(reads / reads_per_thread, 1.0, double(std::max(threads, 1))));
+  return int(std::clamp(reads / reads_per_thread(), 1.0, double(std::max(threads, 1))));
 }
 
 bool empty(const Job& job) { return job.batch == 0 || job.channels == 0 || job.tiles == 0; }

@@ -91,7 +91,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     // what is folded has left the image all the same, and is not sampled if there is an outside value
     inside_quickly = F == Fold::none || !job.problem.has_outside;
     outside_quickly = F == Fold::none && !job.problem.has_outside;
-    rim_everywhere = K <= 2 && job.small && band.all(job) && !job.buries;
+    rim_everywhere = K <= 2 && job.small && band.all(job) && !job.buries && !job.problem.has_outside;
     const T never = T(__builtin_nan(""));
     for (int d = 0; d < D; ++d) {
       ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
@@ -105,7 +105,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       last[d] = Index<T>{} + int32_t(n - 1);
       // a position already folded needs no tap beyond the rim
       clamps[d] = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
-      rim_everywhere &= clamps[d] || hole || job.problem.axis[d].fold_coordinate;
+      rim_everywhere &= clamps[d] == clamps[0] && (clamps[d] || hole || job.problem.axis[d].fold_coordinate);
       component[d] = job.problem.axis[d].component;
     }
   }
@@ -122,7 +122,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     Mask<T> inside = ~Mask<T>{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
-      x[d] = (along(points, d) + ruler[d].offset) * ruler[d].scale + ruler[d].shift;
+      x[d] = position(ruler[d], along(points, d));
       if constexpr (F != Fold::none) inside &= absolute<T>(x[d]) < splat<T>(T(near));
       fold_position<T, F, true>(ruler[d].n, x[d], slope[d]);
       pixel[d] = K == 1 ? nearest_pixel<T>(ruler[d], x[d]) : round_down<T>(x[d]);
@@ -152,12 +152,14 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return Where::interior;
   }
 
-  GS_INLINE Index<T> place_axis(const Points<T, D>& points, int d, int p) const {
-    const Placed<T> placed = place<T, F, K == 1>(ruler[d], along(points, d), block, p);
+  GS_INLINE Index<T> store_placed(const Placed<T>& placed, int d, int p) const {
     if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
     if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
     else if (job.buries) store(block.weight[d][0] + p, splat<T>(1));  // a sign, when it is folded
     return placed.first;
+  }
+  GS_INLINE Index<T> place_axis(const Points<T, D>& points, int d, int p) const {
+    return store_placed(place<T, F, K == 1>(ruler[d], along(points, d), block, p), d, p);
   }
 
   __attribute__((noinline)) Where fill_carefully(const char* from, int count, int p) const {
@@ -166,13 +168,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return Folder<T, D, K>{job, block, band}.classify_vector(p, !band.all(job));
   }
 
-  // A tap as Folder::fold_axis has it, for boundaries that clamp or have holes.
+  // A tap as Folder::fold_axis has it, for boundaries that all clamp, or all have holes.
   struct Tap { Index<T> offset, hole; };
-  GS_INLINE Tap fold_quickly(Index<T> j, int d) const {
+  template <bool CLAMPS> GS_INLINE Tap fold_quickly(Index<T> j, int d) const {
     // what lies before the first pixel is far beyond the last one as an unsigned number
     const Unsigned at = (Unsigned)j, end = (Unsigned)last[d];
-    const Index<T> hole = clamps[d] ? Index<T>{} : Index<T>(at > end);
-    if (K > 1 || clamps[d]) j = j < 0 ? Index<T>{} : j;  // two taps are read as neighbours, holes too
+    const Index<T> hole = CLAMPS ? Index<T>{} : Index<T>(at > end);
+    if (K > 1 || CLAMPS) j = j < 0 ? Index<T>{} : j;  // two taps are read as neighbours, holes too
     const Unsigned pixel = (Unsigned)j < end ? (Unsigned)j : end;
     return {(Index<T>)(pixel * stride[d]), hole};
   }
@@ -181,38 +183,61 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     store(block.tap_offset.near[d][k] + p, tap.offset);
   }
 
-  // Fills points of an image whose boundaries all clamp or have holes as ones at the rim.
-  GS_INLINE void fill_rim(const Points<T, D>& points, int p) const {
+  // Fills points of an image whose boundaries are of these kinds as ones at the rim.
+  template <bool CLAMPS> GS_INLINE void store_rim(const Index<T>* first, int p) const {
     Tap joined{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
-      const Index<T> first = place_axis(points, d, p);
       if constexpr (K == 1) {
-        const Tap tap = fold_quickly(first, d);
+        const Tap tap = fold_quickly<CLAMPS>(first[d], d);
         joined = {joined.offset + tap.offset, joined.hole | tap.hole};
       } else {
 #pragma GCC unroll 4
-        for (int k = 0; k < K; ++k) store_tap(d, k, p, fold_quickly(first + k, d));
+        for (int k = 0; k < K; ++k) store_tap(d, k, p, fold_quickly<CLAMPS>(first[d] + k, d));
       }
     }
     if constexpr (K == 1) store_tap(0, 0, p, joined);
   }
+  template <bool CLAMPS> __attribute__((noinline)) void fill_rim_carefully(const char* from, int count, int p) const {
+    const Points<T, D> points = load_points<T, D>(from, count);
+    Index<T> first[D];
+    for (int d = 0; d < D; ++d) first[d] = place_axis(points, d, p);
+    store_rim<CLAMPS>(first, p);
+  }
+  template <bool CLAMPS> GS_INLINE bool fill_rim_quickly(const Points<T, D>& points, int p) const {
+    Vec<T> x[D];
+    Mask<T> tame = ~Mask<T>{};
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      x[d] = position(ruler[d], along(points, d));
+      tame &= calm<T>(x[d]);
+    }
+    if (__builtin_expect(!all(tame), 0)) return false;
+    Index<T> first[D];
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) first[d] = store_placed(settle<T, F, K == 1>(ruler[d], x[d]), d, p);
+    store_rim<CLAMPS>(first, p);
+    return true;
+  }
 
   // Treats every point as one at the rim: in a small image telling them apart costs more than it saves.
-  void fill_as_edge() const {
+  template <bool CLAMPS> void fill_as_edge() const {
+    const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     const int64_t row_stride = job.coords.row;
     const char* from = job.coords.data + block.outer_coords;
     for (int row = 0; row < rows; ++row, from += row_stride) {
       for (int col = 0, p = row * pitch; col < cols; col += lanes<T>, p += lanes<T>) {
-        fill_rim(load_points<T, D>(from + col * int64_t(D * sizeof(T)), cols - col), p);
+        const char* at = from + col * int64_t(D * sizeof(T));
+        if (!own.template fill_rim_quickly<CLAMPS>(load_points<T, D>(at, cols - col), p))
+          fill_rim_carefully<CLAMPS>(at, cols - col, p);
       }
       block.note(row, 0, pitch / lanes<T>, Where::edge);
     }
   }
 
   void fill() const {
-    if (rim_everywhere) return fill_as_edge();
+    if (rim_everywhere) return clamps[0] ? fill_as_edge<true>() : fill_as_edge<false>();
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     const int whole = inside_quickly ? cols / lanes<T> * lanes<T> : 0;
     const int64_t row_stride = job.coords.row, point_bytes = D * sizeof(T);

@@ -118,33 +118,44 @@ template <class C> struct Placed {
   Vec<C> fraction, slope;
 };
 
-// First tap, fraction and slope of one vector of coordinates; notes dead points from `p` on.
-template <class C, Fold F, bool ONE_TAP, class B>
-GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
-  const Vec<C> far = splat<C>(C(far_away)), zero{};
-  Mask<C> nan{};
-  Vec<C> x = (g + ruler.offset) * ruler.scale + ruler.shift;  // three roundings, torch's own: nearest ties agree
-  const bool calm = all(Mask<C>(absolute<C>(x) < far));
-  if (__builtin_expect(!calm, 0)) {
-    const Vec<C> huge = splat<C>(C(1e18));  // infinity times 0 is NaN
-    nan = g != g;
-    const Vec<C> tame = nan ? splat<C>(C(-1)) : smaller<C>(larger<C>(g, -huge), huge);
-    x = (tame + ruler.offset) * ruler.scale + ruler.shift;
-    x = smaller<C>(larger<C>(x, -far), far);
-  }
-  if (ruler.careful && (ruler.has_outside || !calm))
-    note_dead<C>(ruler.nan, ruler.has_outside, ruler.n, g, x, block, p);
+template <class C> GS_INLINE Vec<C> position(const Ruler<C>& ruler, Vec<C> g) {
+  return (g + ruler.offset) * ruler.scale + ruler.shift;  // three roundings, torch's own: nearest ties agree
+}
+
+// Positions that an index has room for.
+template <class C> GS_INLINE Mask<C> calm(Vec<C> x) { return absolute<C>(x) < splat<C>(C(far_away)); }
+
+// First tap, fraction and slope of one vector of calm positions.
+template <class C, Fold F, bool ONE_TAP> GS_INLINE Placed<C> settle(const Ruler<C>& ruler, Vec<C> x) {
   Placed<C> placed;
   fold_position<C, F>(ruler.n, x, placed.slope);
-  placed.slope = nan ? zero : placed.slope;
   if constexpr (ONE_TAP) {
     placed.first = to_index<C>(nearest_pixel<C>(ruler, x));
-    placed.fraction = zero;
+    placed.fraction = Vec<C>{};
   } else {
     const Vec<C> down = round_down<C>(x);
     placed.fraction = x - down;
     placed.first = to_index<C>(down) + ruler.first_tap;  // in integers: far away a float has no room for it
   }
+  return placed;
+}
+
+// The same for any coordinates; notes dead points from `p` on.
+template <class C, Fold F, bool ONE_TAP, class B>
+GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
+  Mask<C> nan{};
+  Vec<C> x = position(ruler, g);
+  const bool tame = all(calm<C>(x));
+  if (__builtin_expect(!tame, 0)) {
+    const Vec<C> far = splat<C>(C(far_away)), huge = splat<C>(C(1e18));  // infinity times 0 is NaN
+    nan = g != g;
+    x = position(ruler, nan ? splat<C>(C(-1)) : smaller<C>(larger<C>(g, -huge), huge));
+    x = smaller<C>(larger<C>(x, -far), far);
+  }
+  if (ruler.careful && (ruler.has_outside || !tame))
+    note_dead<C>(ruler.nan, ruler.has_outside, ruler.n, g, x, block, p);
+  Placed<C> placed = settle<C, F, ONE_TAP>(ruler, x);
+  placed.slope = nan ? Vec<C>{} : placed.slope;
   return placed;
 }
 

@@ -76,10 +76,11 @@ template <class T, int D, int K, Reading READING> class Edge {
 
   GS_INLINE void ask_ahead(const char*, int) const {}
   GS_INLINE Vec<T> only_tap(const Cursor& c, int p) const {
-    const Cursor tap = step<0>(c, p, 0);
-    Vec<T> value = gather_at(tap.base, tap.offset);
+    Vec<T> value;
+    if constexpr (READING == Reading::far) value = gather<T>(c.base, block_.tap_offset.far[0][0] + p);
+    else value = gather<T>(c.base, block_.tap_offset.near[0][0] + p);
     if (signs_) value *= load<Vec<T>>(block_.weight[0][0] + p);
-    return tap.hole ? fill_ : value;
+    return load<Mask<T>>(block_.hole[0][0] + p) ? fill_ : value;
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threads.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -33,6 +34,7 @@ struct Work {
   Loop loop;
   std::int64_t tasks;
   std::atomic<std::int64_t> next{0};
+  std::atomic<int> places{0};  // for threads of a borrowed team, which may be larger than was asked for
 
   void drain() {
     char* memory = scratch();
@@ -103,8 +105,21 @@ class Pool {
 
 // Never destroyed: a thread may still be sampling while the process exits.
 std::atomic<Pool*> the_pool{nullptr};
+std::atomic<Team> the_team{nullptr};
+std::atomic<bool> team_is_out{false};
 
-void forget_pool() { the_pool.store(nullptr); }  // in a forked child: the parent's threads are not here
+void forget_threads() {  // in a forked child: the parent's threads are not here, neither ours nor borrowed ones
+  the_pool.store(nullptr);
+  the_team.store(nullptr);
+  team_is_out.store(false);
+}
+
+void forget_after_fork() {
+#if defined(__unix__) || defined(__APPLE__)
+  static const int registered = pthread_atfork(nullptr, nullptr, forget_threads);
+  (void)registered;
+#endif
+}
 
 Pool& pool() {
   static std::mutex making;
@@ -112,21 +127,40 @@ Pool& pool() {
   if (found) return *found;
   std::lock_guard<std::mutex> lock(making);
   if (!(found = the_pool.load())) {
-#if defined(__unix__) || defined(__APPLE__)
-    static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
-    (void)registered;
-#endif
+    forget_after_fork();
     the_pool.store(found = new Pool);
   }
   return *found;
+}
+
+// False if another call has the team.
+bool run_in_team(Team team, Work& work, int threads) {
+  if (team_is_out.exchange(true)) return false;
+  work.places.store(threads);
+  // asked for all its threads: GNU's ends and starts threads whenever the number changes
+  team([](void* data) {
+    Work& work = *static_cast<Work*>(data);
+    if (work.places.fetch_sub(1) > 0) work.drain();
+  }, &work, 0, 0);
+  team_is_out.store(false);
+  return true;
 }
 
 }  // namespace
 
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
   Work work{&job, loop, tasks};
-  const int helpers = int(std::int64_t(threads) < tasks ? threads : tasks) - 1;
-  if (helpers < 1 || !pool().run(work, helpers)) work.drain();
+  threads = int(std::min<std::int64_t>(threads, tasks));
+  const Team team = threads > 1 ? the_team.load() : nullptr;
+  const bool done = team ? run_in_team(team, work, threads) : threads > 1 && pool().run(work, threads - 1);
+  if (!done) work.drain();
+}
+
+bool has_team() { return the_team.load() != nullptr; }
+
+void use_team(Team team) {
+  forget_after_fork();
+  the_team.store(team);
 }
 
 }  // namespace gridsample

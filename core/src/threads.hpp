@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads: one pool for the process, started at the first call that can use it. Tasks are handed out one by one; the
-// calling thread works too. A call that finds the pool taken does its tasks itself rather than queue or oversubscribe.
-// A forked child starts with no pool and makes its own.
+// Threads: one pool for the process, started at the first call that can use it, or a borrowed team instead. Tasks are handed
+// out one by one; the calling thread works too. A call that finds the threads taken does its tasks itself rather than
+// queue or oversubscribe. A forked child starts with no pool and makes its own.
 #pragma once
 #include <cstdint>
 
+#include "gridsample/sample.hpp"
 #include "job.hpp"
 
 namespace gridsample {
 
+bool has_team();  // a borrowed one, in use instead of the pool
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads);
 
 }  // namespace gridsample

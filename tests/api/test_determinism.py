@@ -195,3 +195,53 @@ def test_after_fork(with_torch, target):
         pytest.skip("once is enough")
     done = subprocess.run([sys.executable, "-c", FORK, with_torch], capture_output=True, text=True, timeout=120)
     assert done.stdout == "fine\n", done.stderr
+
+
+LATE = """
+import os
+import numpy as np
+import torch
+a = torch.rand(1 << 20)
+(a + a).sum()  # the parent's OpenMP is awake now, and lost to the child
+if os.fork() == 0:
+    import gridsample as gs
+    from gridsample.frameworks.torch import team
+    torch.set_num_threads(2)
+    image, coords = np.zeros((1, 3, 256, 256), "f4"), np.zeros((1, 256, 256, 2), "f4")
+    gs.sample(torch.from_numpy(image), torch.from_numpy(coords))  # no operator of torch's own: those hang here
+    os._exit(0 if not team.lend() else 1)
+assert os.wait()[1] == 0
+import gridsample as gs
+from gridsample.frameworks.torch import team
+print("fine" if team.lend() or "OpenMP" not in torch.__config__.parallel_info() else "not lent")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are lent on Linux")
+def test_torch_lends_its_threads_but_not_to_a_forked_child(target):
+    if target != engine.targets()[-1]:
+        pytest.skip("once is enough")
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "fine\n", done.stderr
+
+
+def test_a_team_larger_or_busier_than_asked_for():
+    image, grid = torch.rand(1, 8, 200, 200), torch.rand(1, 200, 200, 2)
+    alone = gs.grid_sample(image, grid)
+    before = gs.get_num_threads(), torch.get_num_threads()
+    found: list[torch.Tensor] = []
+    try:
+        torch.set_num_threads(4)
+        for number in (2, 3, 4, 7):
+            gs.set_num_threads(number)
+            found.append(torch.from_numpy(gs.grid_sample(image.numpy(), grid.numpy())))
+        callers = [threading.Thread(target=lambda: found.append(gs.grid_sample(image, grid))) for _ in range(6)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(120)
+    finally:
+        gs.set_num_threads(before[0])
+        torch.set_num_threads(before[1])
+    assert len(found) == 10
+    assert all(torch.equal(alone, values) for values in found)

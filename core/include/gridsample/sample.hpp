@@ -37,4 +37,10 @@ std::string target();
 void set_target(const std::string& name);
 int hardware_threads();
 
+// The threads of an OpenMP run-time library, by the function that compilers call for a parallel region (GNU's name for it:
+// GOMP_parallel): work(data) runs at once on each of `threads` threads (0: as many as it has), the caller's among them.
+using Team = void (*)(void (*work)(void*), void* data, unsigned threads, unsigned flags);
+// Calls run on these threads from now on, not on the core's own; on the core's own again with nullptr, or after a fork.
+void use_team(Team);
+
 }  // namespace gridsample

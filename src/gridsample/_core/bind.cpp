@@ -150,6 +150,8 @@ NB_MODULE(engine, m) {
   m.def("target", &gs::target, "The instruction set in use.");
   m.def("set_target", &gs::set_target, nb::arg("name"), "Use this instruction set from now on.");
   m.def("hardware_threads", &gs::hardware_threads, "Cores this process may run on.");
+  m.def("use_team", [](std::uintptr_t parallel) { gs::use_team(reinterpret_cast<gs::Team>(parallel)); }, nb::arg("parallel"),
+        "Run on the threads of the OpenMP library whose GOMP_parallel has this address; 0: on threads of our own.");
   m.def("version", [] { return GRIDSAMPLE_VERSION; });
   try {
     (void)gs::target();

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gridsample import affine, errors, frameworks, plan
 from gridsample.backends import for_device, names
-from gridsample.frameworks.torch import derivatives, quick
+from gridsample.frameworks.torch import derivatives, quick, team
 from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
 from gridsample.options import Options
 
@@ -19,6 +19,7 @@ REFUSED: dict[str, str] = {}
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 quick.add(frameworks.CALLS)
+team.lend()
 
 
 def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tensor | None = None) -> Tensor:
