@@ -141,6 +141,15 @@ def test_arguments_are_passed_on():
     assert np.isfinite(seen.result.numpy()).all()
 
 
+def test_every_argument_of_a_program_reaches_it():
+    def program(*arguments, **named):
+        return arguments, named
+
+    seen = gs.why(program, 1, 2, 3, 4, 5, 6, mode="bilinear", align_corners=False, expected=7, size=8, other=9)
+    named = {"mode": "bilinear", "align_corners": False, "expected": 7, "size": 8, "other": 9}
+    assert seen.result == ((1, 2, 3, 4, 5, 6), named)
+
+
 def test_a_page_of_sites(tmp_path):
     pytest.importorskip("matplotlib")
     seen = gs.why(Transformer(True, False), IMAGE)

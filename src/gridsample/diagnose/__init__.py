@@ -8,6 +8,7 @@ random state.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,17 +25,7 @@ from gridsample.options import flag, grid_sample_options
 __all__ = ["Diagnostic", "Finding", "Report", "Seen", "Site", "Watched", "why"]
 
 
-def why(
-    image: Any = None,
-    grid: Any = None,
-    mode: str = "bilinear",
-    padding_mode: str = "zeros",
-    align_corners: bool | None = False,
-    *,
-    expected: Any = None,
-    size: Sequence[int] | None = None,
-    **more: Any,
-) -> Any:
+def why(*arguments: Any, **named: Any) -> Any:
     """What is wrong with this sampling? Findings, each with what was seen, why it matters and the corrected line.
 
         why(image, grid, ...)         the call grid_sample(image, grid, ...), looked at without making it
@@ -68,17 +59,28 @@ def why(
     grid[..., 0] = (2 * grid[..., 0] + 1) / 8 - 1
     grid[..., 1] = (2 * grid[..., 1] + 1) / 8 - 1
     """
-    if image is None and grid is None:
+    if not arguments and not named:
         from gridsample.diagnose.watch import Watch
 
         return Watch()
-    if callable(image) and not hasattr(image, "__array__"):
+    if arguments and callable(arguments[0]) and not hasattr(arguments[0], "__array__"):
         from gridsample.diagnose.watch import watched
 
-        arguments = [] if grid is None else [grid]
-        named = {"mode": (mode, "bilinear"), "padding_mode": (padding_mode, "zeros")}
-        more |= {name: value for name, (value, usual) in named.items() if value != usual}
-        return watched(image, arguments, more)
+        return watched(arguments[0], arguments[1:], named)
+    return _of_arrays(*arguments, **named)
+
+
+def _of_arrays(
+    image: Any = None,
+    grid: Any = None,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = False,
+    *,
+    expected: Any = None,
+    size: Sequence[int] | None = None,
+    **more: Any,
+) -> Report:
     if more:
         do = "see help(gridsample.why)"
         raise OptionError("why", "the arguments of grid_sample, expected and size", ", ".join(more), do)
@@ -86,6 +88,9 @@ def why(
         raise ArgumentTypeError("why", "an image and a grid", "one of them", "pass both, or a callable, or nothing")
     corners = False if align_corners is None else align_corners
     return report(case_of(image, grid, mode, padding_mode, corners, expected, size))
+
+
+why.__signature__ = inspect.signature(_of_arrays)  # type: ignore[attr-defined]  # what help() shows
 
 
 def report(case: Case, call: str = "") -> Report:

@@ -240,7 +240,9 @@ class Case:
             step = np.diff(x, axis=axis)
             first += float(np.median(np.abs(step).sum(-1)))
             second += float(np.median(np.abs(np.diff(step, axis=axis)).sum(-1)))
-        return second < 0.7 * first or first < 0.02
+        if second < 0.7 * first or first < 0.02:
+            return True
+        return bool(self.fits) and max(fit.explained for fit in self.fits) > 0.8  # rough, but in order on the whole
 
     # ------------------------------------------------------------------------------------------------------- results
 

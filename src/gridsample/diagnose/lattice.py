@@ -20,21 +20,27 @@ def recognised(case: Case) -> str:
     """The lattice that many outputs lie on exactly, identity but for what was added elsewhere; or nothing.
 
     The three differ by half a pixel of the output at most, and near the middle by less, so a share of exact hits is
-    only believed if it is far above the other two's.
+    only believed if it is far above the other two's. One component is enough (a disparity leaves y as it was), but for
+    "by_n", which an angle without its end point looks like too.
     """
-    if not case.finite or all(n < 2 for n in case.sizes_out):
+    if not case.finite:
         return ""
     tolerance = 0.002 + 2 * case.resolution_px
-    shares = {}
-    for kind in LATTICES:
-        hit = np.ones(case.grid.shape[:-1], bool)
-        for k, (i, n) in enumerate(zip(case.index, case.sizes_out, strict=True)):
-            if n > 1:
-                hit &= np.abs(case.grid[..., k] - line(kind, i, n)) * max(case.sizes_in[k], n) / 2 < tolerance
-        shares[kind] = float(hit.mean())
-    order = sorted(shares, key=lambda kind: shares[kind], reverse=True)
-    best, second = order[0], order[1]
-    return best if shares[best] > 0.1 and shares[best] > 2.5 * shares[second] else ""
+    found = []
+    for k, (i, n) in enumerate(zip(case.index, case.sizes_out, strict=True)):
+        if n < 2:
+            continue
+        unit = max(case.sizes_in[k], n) / 2
+        shares = {
+            kind: float((np.abs(case.grid[..., k] - line(kind, i, n)) * unit < tolerance).mean()) for kind in LATTICES
+        }
+        best, second = sorted(LATTICES, key=lambda kind: shares[kind], reverse=True)[:2]
+        enough = max(0.1, min(4 / n, 0.99))  # of few outputs one or two lie on any lattice
+        found.append(best if shares[best] >= enough and shares[best] > 2.5 * shares[second] else "")
+    if found and set(found) == {"by_n"}:
+        return "by_n"
+    kinds = set(found) - {"", "by_n"}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def theta(case: Case, fit: Fit, corners: bool) -> Array:

@@ -15,7 +15,7 @@ from gridsample.diagnose.words import percent
 
 def _factors(case: Case) -> Array:
     """Input pixels per output, the larger of the axes', at every output."""
-    return np.asarray(np.max([np.sqrt((step**2).sum(-1)) for step in case.steps], axis=0))
+    return np.asarray(np.sqrt(np.max([np.einsum("...k,...k", step, step) for step in case.steps], axis=0)))
 
 
 def _look(case: Case) -> Seen | None:

@@ -19,11 +19,14 @@ def _look(case: Case) -> Seen | None:
             det = a * d - b * c
         else:
             det = np.linalg.det(np.stack(case.steps, axis=-1))
+    some = det.reshape(-1)[:: max(1, det.size // 100_000)]
+    size = float(np.median(np.abs(some)))
+    if not (det.min() < -0.02 * size - 1e-6 and det.max() > 0.02 * size + 1e-6):
+        return None
     longest = np.max([np.abs(step).max(-1) for step in case.steps], axis=0)
     far = np.any([(np.abs(step) > 0.4 * np.array(case.sizes_in)).any(-1) for step in case.steps], axis=0)
     torn = far & (longest > 5 * float(np.median(longest)))  # see torn: a jump is no fold
     det = np.where(torn, 0.0, det)
-    size = float(np.median(np.abs(det)))
     below, above = np.count_nonzero(det < -0.02 * size - 1e-6), np.count_nonzero(det > 0.02 * size + 1e-6)
     fewer = min(below, above) / det.size
     if fewer < 2e-4:
