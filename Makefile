@@ -15,6 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 
 DEMO := .venv-demo
 TEST := .venv-test
+EXPORT := .venv-export
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = printf '\n== %s\n'
 
@@ -49,6 +50,11 @@ OTHERS ?= 3
 test: core-test $(TEST)/installed ## the core's C++ tests, then every Python test on the installed package
 	@$(say) "test: pytest"
 	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest $(TESTS)
+
+.PHONY: test-export
+test-export: $(EXPORT)/installed ## exports to Core ML, ONNX, OpenVINO and ncnn; GRIDSAMPLE_SLOW=1 converts every cell
+	@$(say) "test-export: pytest tests/export"
+	$(EXPORT)/bin/pytest tests/export
 
 .PHONY: core-test
 core-test: $(TEST)/installed ## the core's C++ tests alone, as built with the package
@@ -99,7 +105,7 @@ generate-check: ## fail if core/src/table.gen.hpp is not what the tables say
 .PHONY: clean
 clean: ## remove the virtual environments, builds and caches
 	@$(say) "clean"
-	rm -rf $(DEMO) $(TEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(EXPORT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------ installations
@@ -133,6 +139,18 @@ $(TEST)/base:
 $(TEST)/installed: $(TEST)/base $(SOURCES)
 	@$(say) "$(TEST): build and install gridsample[torch,test,dev]; the engine takes a few minutes to compile"
 	$(TEST)/bin/python -m pip install --quiet '.[torch,test,dev]' \
+	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
+	touch $@
+
+# An environment of its own, as coremltools needs an older NumPy. The engine is not compiled twice.
+$(EXPORT)/base:
+	$(call create,$(EXPORT))
+	$(EXPORT)/bin/python -m pip install --quiet '$(TORCH)'
+	touch $@
+
+$(EXPORT)/installed: $(EXPORT)/base $(TEST)/installed
+	@$(say) "$(EXPORT): install gridsample[test,coreml,onnx,openvino,ncnn]"
+	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' \
 	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
 	touch $@
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import gridsample as gs
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import gridsample as gs
 
 MODES, PADDINGS = ("nearest", "bilinear", "bicubic"), ("zeros", "border", "reflection")
 CELLS = [(axes, m, p, c) for axes in (2, 3) for m in MODES for p in PADDINGS for c in (False, True)]

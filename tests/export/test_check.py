@@ -8,8 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import gridsample as gs  # noqa: E402
 from export_models import Reader, Sampler, SpatialTransformer, inputs  # noqa: E402
+
+import gridsample as gs  # noqa: E402
 from gridsample.cli import main  # noqa: E402
 from gridsample.errors import ArgumentTypeError, OptionError  # noqa: E402
 from gridsample.export.adversarial import KINDS, positions  # noqa: E402

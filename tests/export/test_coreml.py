@@ -18,9 +18,10 @@ torch = pytest.importorskip("torch")
 ct = pytest.importorskip("coremltools")
 mb = pytest.importorskip("coremltools.converters.mil").Builder
 
-import gridsample as gs  # noqa: E402
 from coremltools.converters.mil.mil import Function  # noqa: E402
 from export_models import CELLS, FlowWarp, Reader, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
+
+import gridsample as gs  # noqa: E402
 from gridsample.errors import DtypeError, OptionError  # noqa: E402
 from gridsample.export import coreml as exporter  # noqa: E402
 from gridsample.export.mil_ops import EXACT, MilOps, MilValue  # noqa: E402
@@ -71,7 +72,8 @@ CONVERTED = [
     (3, "bilinear", "reflection", True, "export"),
     (2, "bilinear", "wrap", False, "export"),
 ]
-SLOW = [(a, m, p, c, via) for a, m, p, c in CELLS for via in ("export", "trace")]
+ALL = os.environ.get("GRIDSAMPLE_SLOW") == "1"
+SLOW = [(a, m, p, c, via) for a, m, p, c in CELLS for via in ("export", "trace")] if ALL else []
 
 
 def agrees(exported, model, *arguments, tolerance):
@@ -85,7 +87,6 @@ def test_converted(cell):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.environ.get("GRIDSAMPLE_SLOW") != "1", reason="288 conversions: set GRIDSAMPLE_SLOW=1")
 @pytest.mark.parametrize("system", ["iOS15", "iOS16", "iOS17", "iOS18"])
 @pytest.mark.parametrize("cell", SLOW, ids=str)
 def test_every_cell_converted(cell, system):
@@ -132,7 +133,7 @@ def test_attributes_of_native_cells(corners):
 
 
 def test_plain_coremltools_picks_it_up():
-    """`coremltools.convert` itself, with its defaults, after the import: bicubic, affine_grid, and exact coordinates."""
+    """`coremltools.convert` itself, with its defaults, after the import: affine_grid and exact coordinates."""
     model, image = SpatialTransformer("reflection"), torch.rand(1, 1, 24, 24)
     program = torch.export.export(model.eval(), (image,)).run_decompositions({})
     plain = ct.convert(program, minimum_deployment_target=ct.target.iOS17, skip_model_load=not MAC)
@@ -241,7 +242,7 @@ def test_what_is_refused(tmp_path):
         gs.export.coreml(Sampler(), arguments, precision="float3")
     with pytest.raises(OptionError, match="system"):
         gs.export.coreml(Sampler(), arguments, system="iOS14")
-    with pytest.raises(gs.GridSampleError, match="ending in .mlpackage"):
+    with pytest.raises(gs.GridSampleError, match="ending in"):
         exporter(Sampler(), arguments, path=tmp_path / "m.onnx")
 
     class Complex(torch.nn.Module):

@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-import gridsample as gs  # noqa: E402
 from export_models import CELLS, FlowWarp, Reader, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
+
+import gridsample as gs  # noqa: E402
 from gridsample.errors import ArgumentTypeError, DtypeError, OptionError  # noqa: E402
 
 

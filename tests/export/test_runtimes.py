@@ -11,8 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import gridsample as gs  # noqa: E402
 from export_models import CELLS, FlowWarp, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
+
+import gridsample as gs  # noqa: E402
 
 PACKAGES = {"openvino": "openvino", "executorch": "executorch", "litert": "litert_torch", "ncnn": "pnnx"}
 SOME = [

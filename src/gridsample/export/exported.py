@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -74,7 +75,9 @@ def needed(where: str, package: str, extra: str) -> ModuleType:
     if util.find_spec(package.partition(".")[0]) is None:
         do = f"pip install 'gridsample[{extra}]'"
         raise MissingError(where, f"the package {package!r}", "none", do)
-    return import_module(package)
+    with warnings.catch_warnings():  # of a package's own future, which is nobody's mistake here
+        warnings.simplefilter("ignore")
+        return import_module(package)
 
 
 def written(path: str | Path, suffix: str, where: str) -> Path:
