@@ -6,8 +6,8 @@ see the same images in the same order and are told nothing but the label:
 
 * the classifier alone (two layers);
 * a wider classifier alone, with as many parameters as the next network;
-* the classifier behind a spatial transformer: a localisation network of two layers answers an affine map for each
-  image, `affine_grid` and `grid_sample` apply it, and the gradient reaches the map through the sampler.
+* the classifier behind a spatial transformer (`gs.nn.SpatialTransformer`): a localisation network of two layers answers
+  an affine map for each image, and the gradient reaches the map through the sampler.
 
 Run it with `python examples/digits_transformer.py`; it needs torch and scikit-learn and takes a few seconds.
 """
@@ -54,21 +54,10 @@ def warp(images: Tensor, theta: Tensor, size_px: int) -> Tensor:
     return gs.grid_sample(images, grid, align_corners=False)
 
 
-class SpatialTransformer(nn.Module):
-    """Look at the image, answer an affine map, sample the image along it."""
-
-    def __init__(self, size_px: int, hidden: int) -> None:
-        super().__init__()
-        self.localise = nn.Sequential(
-            nn.Flatten(), nn.Linear(size_px**2, hidden), nn.ReLU(), last := nn.Linear(hidden, 6)
-        )
-        nn.init.zeros_(last.weight)  # start from the map that changes nothing, whatever the image
-        with torch.no_grad():
-            last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
-
-    def forward(self, images: Tensor) -> Tensor:
-        theta = self.localise(images).view(-1, 2, 3)
-        return warp(images, theta, images.shape[-1])
+def transformer(size_px: int, hidden: int) -> gs.nn.SpatialTransformer:
+    """Look at the image, answer an affine map (at first the one that changes nothing), sample the image along it."""
+    localise = nn.Sequential(nn.Flatten(), nn.Linear(size_px**2, hidden), nn.ReLU())
+    return gs.nn.SpatialTransformer(localise, head="affine", antialias=False)
 
 
 def classifier(size_px: int, width: int) -> nn.Sequential:
@@ -159,9 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> Accuracies:
         torch.manual_seed(options.seed)
         if name != "wider classifier":
             plain = classifier(options.size_px, options.width)
-            front = SpatialTransformer(options.size_px, options.hidden) if name == "with transformer" else nn.Identity()
+            front = transformer(options.size_px, options.hidden) if name == "with transformer" else nn.Identity()
             return nn.Sequential(front, plain)
-        front = SpatialTransformer(options.size_px, options.hidden)
+        front = transformer(options.size_px, options.hidden)
         extra = sum(parameter.numel() for parameter in front.parameters())
         return classifier(options.size_px, options.width + round(extra / per_unit))
 

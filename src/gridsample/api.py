@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from gridsample import frameworks
+from gridsample import frameworks, mapped, prepare
 from gridsample.errors import OptionError
 from gridsample.frameworks import CALLS
-from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
+from gridsample.options import flag, grid_sample_options, kernel_named, named, sample_options, whole_numbers
 from gridsample.spec.boundaries import BOUNDARIES
-from gridsample.spec.frames import FRAMES
+from gridsample.spec.dtypes import DTYPES
+from gridsample.spec.frames import FRAMES, ORDERS
 from gridsample.spec.kernels import KERNELS
 
 
@@ -55,6 +56,9 @@ def grid_sample(
         if known is not None:
             return known
     corners = _given("grid_sample") if align_corners is None else align_corners
+    if (map_ := mapped.of(grid)) is not None:
+        flag("grid_sample", "align_corners", corners)
+        grid = map_.to(input).to_grid(tuple(input.shape[2:]), align_corners=corners)
     options = grid_sample_options(mode, padding_mode, corners)
     return frameworks.of("grid_sample", input=input, grid=grid).pull("grid_sample", input, grid, options)
 
@@ -91,35 +95,56 @@ def sample(
     image: Any,
     coords: Any,
     *,
-    kernel: str = "linear",
+    kernel: str | Sequence[str] = "linear",
     boundary: str | Sequence[str] = "zero",
     fill: float = 0.0,
     frame: str = "pixel",
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
     out: Any = None,
+    relative: bool = False,
+    antialias: bool | int = False,
+    prefilter: bool | int = True,
+    ties: str | None = None,
+    fold: str = "tap",
+    limit: str = "edges",
 ) -> Any:
     """Read ``image`` at real coordinates.
 
         out[n, c, o] = sum over taps, prod over axes  w_k(t) * s * image[n, c, fold(i + k)]
 
     Shapes:
-        image: (N or 1, C, *n), 1 to 3 spatial axes; float16, bfloat16, float32 or float64.
-        coords: (N or 1, *out, D), any number of output axes, any of those types. A batch of 1 stands for all N.
+        image: (N or 1, C, *n), any number of spatial axes D; of the types
+        {dtypes}.
+        coords: (N or 1, *out, D), any number of output axes, of one of the float types. A batch of 1 stands for all N.
+        Or a map of `gridsample.maps`, with ``size`` the output's spatial lengths (default: the map's own, else the image's).
+        The image may have no batch axis, (C, *n), or no channels either, (*n), or several batch axes, (*batch, C, *n):
+        coords has as many, (*batch, *out, D), each equal or 1; the result is (*batch, C, *out), without what was left away.
 
     Convention:
         coords are positions in the image. order: "xy" has the last spatial axis first, "ij" the first.
         frame: what a coordinate means.
         {frames}.
-        kernel: how the taps around a point are weighed; ties of "nearest" go to the even pixel.
-        {kernels}.
+        relative: coords are added to each output's own position, in the same frame.
+        kernel: how the taps around a point are weighed, one name or one per spatial axis in memory order; ``ties`` of
+        "nearest" go to the "even" pixel (or "up").
+        {kernels}, "cubic(a)" with any number a.
+        prefilter: B-splines go through the pixels: the image is turned into coefficients first. False: it is them.
+        A number: first it is extended by so many pixels of its boundary, as SciPy does by 12.
         boundary: what a tap outside reads, one name or one per spatial axis in memory order; "constant" reads ``fill``
         (as any kernel weighs it, a fill of NaN also reaches points on the last pixel).
         {boundaries}.
-        outside: instead, points whose centre lies outside the image get this value.
+        fold: "tap" applies it to each tap, "coordinate" to the position before (torch's rule, and SciPy's "wrap").
+        outside: instead, points whose centre lies outside the image get this value; ``limit`` is what counts as
+        outside, beyond the outer "edges" or beyond the "centres" of the last pixels.
         nonfinite: a NaN coordinate gives NaN ("propagate"; infinite ones are very far away), "outside" gives
         ``outside`` or the fill for NaN and infinity, "error" raises. Such points have no gradient.
+        antialias: where the grid zooms out, the mean over each output pixel's footprint, D output axes; True takes
+        as many samples as the grid asks for (at most 64 along an axis), a number that many.
+        Types of 16 bits and fewer are computed in float32 and rounded once; whole numbers half to even, kept to their
+        range, NaN becoming 0.
 
     Returns:
         (N, C, *out), of the image's type; ``out`` itself if given.
@@ -132,12 +157,42 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    if out is None and not frameworks.tracing():
+    plain = prefilter is True and ties is None and fold == "tap" and limit == "edges"
+    plain = plain and relative is False and antialias is False
+    if plain and out is None and size is None and not frameworks.tracing():
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
-    return frameworks.of("sample", image=image, coords=coords).pull("sample", image, coords, options, out)
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample", map_, image, size, frame, order, relative)
+    else:
+        mapped.no_size("sample", size)
+    extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
+    filters = True if extra else prefilter
+    options = sample_options(
+        "sample", kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, filters
+    )
+    framework = frameworks.of("sample", image=image, coords=coords)
+    if plain and out is not None:
+        return framework.pull("sample", image, coords, options, out)
+    moved = flag("sample", "relative", relative)
+    if out is not None and (antialias is not False or extra):
+        raise OptionError("sample", "out= without antialias or prefilter=pixels", "both", "leave out= away")
+
+    def pull(image: Any, coords: Any) -> Any:
+        if not (extra and options.prefilter):
+            return framework.pull("sample", image, coords, options, out)
+        padded, moved, these = prepare.extended(framework, "sample", image, coords, options, extra)
+        return framework.narrowed(framework.pull("sample", padded, moved, these, out), image.dtype)
+
+    def read(image: Any, coords: Any) -> Any:
+        if moved:
+            coords = prepare.absolute(framework, "sample", coords, frame, order)
+        if antialias is False:
+            return pull(image, coords)
+        return prepare.antialiased(framework, "sample", image, coords, frame, order, antialias, pull)
+
+    return read(image, coords) if out is not None else prepare.batched(framework, "sample", image, coords, read)
 
 
 def splat(
@@ -145,18 +200,22 @@ def splat(
     coords: Any,
     shape: Sequence[int],
     *,
-    kernel: str = "linear",
+    kernel: str | Sequence[str] = "linear",
     boundary: str | Sequence[str] = "zero",
     frame: str = "pixel",
     order: str = "xy",
     nonfinite: str = "outside",
+    relative: bool = False,
+    prefilter: bool = True,
+    ties: str | None = None,
+    fold: str = "tap",
 ) -> Any:
     """Add values into an image at real coordinates: the adjoint of `sample`, forward warping, scattering.
 
         <sample(image, coords), values> = <image, splat(values, coords, shape)>
 
     Shapes:
-        values: (N or 1, C, *out). coords: (N or 1, *out, D). shape: the D spatial sizes of the image to fill.
+        values: (N or 1, C, *out). coords: (N or 1, *out, D), or a map. shape: the D spatial sizes of the image to fill.
 
     Convention:
         As `sample`: each value is shared among the taps its point would read, with their weights. Points with a NaN or
@@ -176,22 +235,34 @@ def splat(
     if nonfinite == "propagate":
         do = "choose 'outside' to leave such points out, or 'error'"
         raise OptionError("splat", "nonfinite to be 'outside' or 'error'", repr(nonfinite), do)
-    options = sample_options("splat", kernel, boundary, 0.0, frame, order, nonfinite, None)
+    chosen = (kernel, boundary, 0.0, frame, order, nonfinite, None, ties, fold, "edges", prefilter)
+    options = sample_options("splat", *chosen)
     sizes = whole_numbers("splat", "shape", shape)
-    return frameworks.of("splat", values=values, coords=coords).push("splat", values, coords, sizes, options)
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("splat", map_, values, tuple(values.shape[2:]), frame, order, relative)
+    framework = frameworks.of("splat", values=values, coords=coords)
+    if flag("splat", "relative", relative):
+        coords = prepare.absolute(framework, "splat", coords, frame, order)
+    return framework.push("splat", values, coords, sizes, options)
 
 
 def sample_grad(
     image: Any,
     coords: Any,
     *,
-    kernel: str = "linear",
+    kernel: str | Sequence[str] = "linear",
     boundary: str | Sequence[str] = "zero",
     fill: float = 0.0,
     frame: str = "pixel",
     order: str = "xy",
     outside: float | None = None,
     nonfinite: str = "propagate",
+    size: Sequence[int] | None = None,
+    relative: bool = False,
+    prefilter: bool = True,
+    ties: str | None = None,
+    fold: str = "tap",
+    limit: str = "edges",
 ) -> Any:
     """The derivative of `sample` by each component of the coordinates, at the points.
 
@@ -212,12 +283,101 @@ def sample_grad(
     >>> gs.sample_grad(image, np.array([[[0.5, 0.5]]]))
     array([[[[1., 3.]]]], dtype=float32)
     """
-    if not frameworks.tracing():
+    plain = prefilter is True and ties is None and fold == "tap" and limit == "edges" and relative is False
+    if plain and size is None and not frameworks.tracing():
         known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    options = sample_options("sample_grad", kernel, boundary, fill, frame, order, nonfinite, outside)
-    return frameworks.of("sample_grad", image=image, coords=coords).pull_grad("sample_grad", image, coords, options)
+    if (map_ := mapped.of(coords)) is not None:
+        coords = mapped.coordinates("sample_grad", map_, image, size, frame, order, relative)
+    else:
+        mapped.no_size("sample_grad", size)
+    chosen = (kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, prefilter)
+    options = sample_options("sample_grad", *chosen)
+    framework = frameworks.of("sample_grad", image=image, coords=coords)
+    moved = flag("sample_grad", "relative", relative)
+
+    def read(image: Any, coords: Any) -> Any:
+        if moved:
+            coords = prepare.absolute(framework, "sample_grad", coords, frame, order)
+        return framework.pull_grad("sample_grad", image, coords, options)
+
+    return prepare.batched(framework, "sample_grad", image, coords, read)
+
+
+def valid_mask(
+    coords: Any,
+    shape: Sequence[int],
+    *,
+    frame: str = "pixel",
+    order: str = "xy",
+    within: str = "edges",
+    kernel: str = "linear",
+) -> Any:
+    """Which points lie in the image.
+
+        mask[o] = for every axis  -rim <= x <= n - 1 + rim
+
+    Shapes:
+        coords: (*out, D), any axes first. shape: the D spatial sizes of the image.
+
+    Convention:
+        frame, order: as `sample`. within: "edges", between the image's outer edges (rim 1/2: what ``outside=`` goes by);
+        "centres", between the centres of the outermost pixels (rim 0); "taps", where every tap of ``kernel``
+        that weighs anything is a pixel (rim 1 - taps/2). A NaN coordinate lies nowhere.
+
+    Returns:
+        (*out), bool.
+
+    Raises:
+        OptionError, ShapeError, DtypeError, ArgumentTypeError.
+
+    >>> import numpy as np, gridsample as gs
+    >>> gs.valid_mask(np.array([[-0.4], [3.2], [3.6], [np.nan]]), (4,))
+    array([ True,  True, False, False])
+    """
+    where = "valid_mask"
+    for argument, value, table in (("frame", frame, FRAMES), ("order", order, ORDERS), ("within", within, WITHIN)):
+        named(where, argument, value, table)
+    rim = prepare.rim_of(within, kernel_named(where, "kernel", kernel))
+    sizes = whole_numbers(where, "shape", shape)
+    framework = frameworks.of(where, coords=coords)
+    return prepare.valid(framework, where, coords, sizes, frame, order, rim)
+
+
+def multiscale_deformable_attention(value: Any, shapes: Any, locations: Any, weights: Any) -> Any:
+    """Multi-scale deformable attention: points of several feature maps read, weighed and added up, for each query.
+
+        out[n, q, h] = sum over levels l, points p  weights[n, q, h, l, p] * sample(level l, locations[n, q, h, l, p])
+
+    (Zhu et al., Deformable DETR, arXiv 2010.04159, equation 3, without its linear layers.) The samples are never held
+    together: what is kept for the backward are the arguments.
+
+    Shapes:
+        value: (N, pixels, heads, C): all levels, each flattened row by row, one after another along axis 1.
+        shapes: the (height, width) of each level, a sequence of them or a (levels, 2) array.
+        locations: (N, queries, heads, levels, points, 2). weights: (N, queries, heads, levels, points).
+        float16, bfloat16, float32 or float64, in any mixture. Sizes and components may be 1 to 3 instead of 2.
+
+    Convention:
+        locations are positions in the level, x first, 0 and 1 its outer edges (`sample` with frame="unit"); linear
+        weights, and zero outside. weights are used as they are: a softmax is the caller's. Half types are computed in
+        float32 and rounded once.
+
+    Returns:
+        (N, queries, heads * C), of value's type. First derivatives by value, locations and weights.
+
+    Raises:
+        ShapeError, RankError, DtypeError, ArgumentTypeError, DeviceError.
+
+    >>> import numpy as np, gridsample as gs
+    >>> value, shapes = np.arange(5.0).reshape(1, 5, 1, 1), [(2, 2), (1, 1)]
+    >>> locations, weights = np.full((1, 1, 1, 2, 1, 2), 0.5), np.array([1.0, 0.25]).reshape(1, 1, 1, 2, 1)
+    >>> gs.multiscale_deformable_attention(value, shapes, locations, weights)
+    array([[[2.5]]])
+    """
+    framework = frameworks.of("multiscale_deformable_attention", value=value, locations=locations, weights=weights)
+    return framework.multiscale_deformable_attention(value, shapes, locations, weights)
 
 
 def _given(where: str) -> bool:
@@ -227,7 +387,10 @@ def _given(where: str) -> bool:
     return False
 
 
+WITHIN = ("edges", "centres", "taps")
+
 _TABLES = {
+    "{dtypes}": ", ".join(DTYPES),
     "{kernels}": ", ".join(f'"{name}"' for name in KERNELS),
     "{boundaries}": ", ".join(f'"{name}"' for name in BOUNDARIES),
     "{frames}": ",\n        ".join(f'"{name}": {frame.meaning}' for name, frame in FRAMES.items()),

@@ -54,6 +54,18 @@ class DerivativeError(GridSampleError, NotImplementedError):
     """A derivative that does not exist yet: said at once, never answered with zeros."""
 
 
+class MissingError(GridSampleError, ImportError):
+    """A library that is not installed, or too old for what was asked of it."""
+
+
+class MapError(GridSampleError, ValueError):
+    """A map that cannot be made from what was given, or cannot be inverted."""
+
+
+class MapWarning(UserWarning):
+    """A map that can be used, but is probably not what was meant; the message has the numbers."""
+
+
 def listed(names: Iterable[str]) -> str:
     """'a', 'b' or 'c'"""
     quoted = [repr(name) for name in names]

@@ -14,24 +14,27 @@ from math import prod
 from gridsample.errors import DtypeError, NonFiniteError, OptionError, RankError, ShapeError
 from gridsample.options import Options, remembered
 from gridsample.spec.boundaries import BOUNDARIES
+from gridsample.spec.dtypes import DTYPES, FLOATS
 from gridsample.spec.frames import FRAMES, component
-from gridsample.spec.kernels import KERNELS
+from gridsample.spec.kernels import COMPILED, KERNELS, Kernel, find
 
 Shape = tuple[int, ...]
+Rules = tuple[tuple[str, str], ...]  # the kernel and the boundary of each spatial axis
 Memory = tuple[int, Shape, Shape, int]  # address, shape, strides in bytes, bytes of an item
 
 MAX_AXES = 3  # of the compiled engine
 MAX_RANK = 15  # of coords: the engine's arrays have 16 axes, and derivatives have one more than coords
 LONGEST = 2**30  # pixels along one axis: tap indices fit 32 bits
 MOST = 2**59  # numbers in one array: their bytes fit 63 bits
-COMPUTED = {"float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64"}
+COMPUTED = FLOATS  # types of coordinates, and of images that have a gradient
 
 
 @dataclass(frozen=True)
 class AxisPlan:
-    """One spatial axis: x = (g + offset) * scale + shift with g = coords[..., component], then ``boundary``."""
+    """One spatial axis: x = (g + offset) * scale + shift with g = coords[..., component]; then kernel and boundary."""
 
     length: int
+    kernel: str
     boundary: str
     component: int
     offset: float
@@ -71,28 +74,70 @@ class Plan:
     @cached_property
     def compute_dtype(self) -> str:
         """The type images are loaded, weighed and summed in."""
-        return COMPUTED[self.image_dtype]
+        return DTYPES[self.image_dtype].computed
+
+    def tap_rule(self, axis: AxisPlan) -> str:
+        """The boundary that taps follow: where the position was folded, few of them are outside, and none of one or two."""
+        return tap_rule(self.options, axis.kernel, axis.boundary)
+
+    @property
+    def rules(self) -> Rules:
+        """What `check` gives."""
+        return tuple((axis.kernel, axis.boundary) for axis in self.axes)
+
+    @cached_property
+    def uncompiled(self) -> str:
+        """What of this call the compiled engine has no loops for; empty if it has them all."""
+        kernels = sorted({axis.kernel for axis in self.axes})
+        row: Kernel | None = find(kernels[0])
+        taps = row.taps if row else 0
+        o = self.options
+        reasons = {
+            f"{len(self.axes)} spatial axes (it has 1 to {MAX_AXES})": len(self.axes) > MAX_AXES,
+            f"different kernels on the axes ({', '.join(kernels)})": len(kernels) > 1,
+            f"the kernel {kernels[0]} of {taps} taps (it has {', '.join(map(str, COMPILED))})": taps not in COMPILED,
+            f"the kernel {kernels[0]}, which is no row of its table": kernels[0] not in KERNELS,
+            f"derivatives of order {sum(o.derivative)}": bool(o.derivative),
+            "positions folded, and taps mirrored after": any(
+                self.tap_rule(a) not in (a.boundary, "zero") for a in self.axes
+            ),
+            "outside beyond the outermost centres": o.outside is not None and o.limit != "edges",
+        }
+        return next((what for what, applies in reasons.items() if applies), "")
 
     def explain(self) -> str:
         """What was resolved, line by line, for people."""
-        o, kernel = self.options, KERNELS[self.options.kernel]
+        o = self.options
+        kernels = {axis.kernel: find(axis.kernel) for axis in self.axes}
+        taps = ", ".join(f"{name}: {row.taps} tap(s) per axis" for name, row in kernels.items() if row)
+        one = any(row and row.taps == 1 for row in kernels.values())
         lines = [
             f"image {self.image_shape} {self.image_dtype}, coords {self.coords_shape} {self.coords_dtype}"
             f" -> values {self.out_shape}",
-            f"kernel {o.kernel}: {kernel.taps} tap(s) per axis"
-            + (f", ties go {o.ties}" if kernel.taps == 1 else "")
+            f"kernel {taps}"
+            + (f", ties go {o.ties}" if one else "")
+            + (", of coefficients prefiltered first" if o.prefilter else "")
             + f"; computed in {self.compute_dtype}",
         ]
         for d, axis in enumerate(self.axes):
             lines.append(
-                f"axis {d} ({axis.length} px): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
+                f"axis {d} ({axis.length} px, {axis.kernel}): x = (coords[..., {axis.component}] + {axis.offset:g}) * {axis.scale:g}"
                 f" + {axis.shift:g}; {axis.boundary}: {BOUNDARIES[axis.boundary].picture}"
             )
         lines.append(
             f"frame {o.frame}, order {o.order}, boundary applied to each {o.fold}, fill {o.fill:g}, "
             f"outside {'none' if o.outside is None else format(o.outside, 'g')}, non-finite coordinates: {o.nonfinite}"
         )
+        lines.append(f"on the CPU: {'portable, for ' + self.uncompiled if self.uncompiled else 'the compiled engine'}")
         return "\n".join(lines)
+
+
+def tap_rule(options: Options, kernel: str, boundary: str) -> str:
+    """`Plan.tap_rule`, of an axis with this kernel and boundary."""
+    if options.fold == "tap" or BOUNDARIES[boundary].family == "hole":
+        return boundary
+    row: Kernel | None = find(kernel)
+    return "mirror" if boundary == "wrap" or (row and row.taps > 2) else "zero"
 
 
 @remembered
@@ -101,11 +146,24 @@ def make(
 ) -> Plan:
     """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit."""
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
+    rules = check(where, image_shape, image_dtype, coords_shape, coords_dtype, options)
+    resolved = []
+    for d, (n, (kernel, boundary)) in enumerate(zip(image_shape[2:], rules, strict=True)):
+        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
+        resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, len(rules)), offset, scale, shift))
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+
+
+def check(
+    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+) -> Rules:
+    """Raises if anything of a call named ``where`` does not fit; each axis's rules. Sizes may be symbolic."""
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
-    if not 1 <= axes <= MAX_AXES:
+    if axes < 1 or (axes > MAX_AXES and where == "grid_sample"):
         got = f"{image_name} of shape {image_shape}"
-        raise RankError(where, f"{image_name} (N, C, *n) with 1 to {MAX_AXES} spatial axes", got, _rank_advice(axes))
+        most = f"1 to {MAX_AXES}" if where == "grid_sample" else "1 or more"
+        raise RankError(where, f"{image_name} (N, C, *n) with {most} spatial axes", got, _rank_advice(axes))
     _check_coords(where, image_name, coords_name, image_shape, coords_shape)
     _check_dtypes(where, image_name, coords_name, image_dtype, coords_dtype)
     if where == "grid_sample" and image_shape[0] != coords_shape[0]:
@@ -127,27 +185,30 @@ def make(
     if len(boundaries) != axes:
         do = "give one name, or one per spatial axis in memory order (rows before columns)"
         raise OptionError(where, f"1 or {axes} boundaries", repr(options.boundary), do)
-    resolved = []
-    for d, (n, boundary) in enumerate(zip(image_shape[2:], boundaries, strict=True)):
-        offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
-        resolved.append(AxisPlan(n, boundary, component(options.order, d, axes), offset, scale, shift))
-    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+    kernels = options.kernel if len(options.kernel) > 1 else options.kernel * axes
+    if len(kernels) != axes:
+        do = "give one name, or one per spatial axis in memory order (rows before columns)"
+        raise OptionError(where, f"1 or {axes} kernels", repr(options.kernel), do)
+    return tuple(zip(kernels, boundaries, strict=True))
 
 
 def _rank_advice(axes: int) -> str:
     if axes < 1:
         return "add batch and channel axes, e.g. image[None, None]"
-    return "more than 3 spatial axes are not supported yet"
+    return "gridsample.sample takes any number of axes"
 
 
 def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Shape, coords_shape: Shape) -> None:
     axes = len(image_shape) - 2
-    got = f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
     expected = f"{coords_name} (N, *out, {axes}) for {image_name} with {axes} spatial axes"
+
+    def got() -> str:  # when something is wrong: a symbolic size that is written out becomes a fixed one
+        return f"{image_name} of shape {image_shape} and {coords_name} of shape {coords_shape}"
+
     if len(coords_shape) < 2:
-        raise RankError(where, expected, got, f"{coords_name} needs a batch axis first and {axes} components last")
+        raise RankError(where, expected, got(), f"{coords_name} needs a batch axis first and {axes} components last")
     if len(coords_shape) > MAX_RANK:
-        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got, "flatten some of the output axes")
+        raise RankError(where, f"{coords_name} with at most {MAX_RANK} axes", got(), "flatten some of the output axes")
     if coords_shape[-1] != axes:
         do = f"put the {axes} components of each point last"
         if len(coords_shape) == axes + 2 and coords_shape[1] == axes:
@@ -156,17 +217,20 @@ def _check_coords(where: str, image_name: str, coords_name: str, image_shape: Sh
         elif len(coords_shape) == axes + 1 and coords_shape[0] == axes:
             order = (*range(1, axes + 1), 0)
             do = f"the components lie on axis 0: permute (transpose) {coords_name} to {order} and add a batch axis"
-        raise ShapeError(where, expected, got, do)
+        raise ShapeError(where, expected, got(), do)
     if where == "grid_sample" and len(coords_shape) != len(image_shape):
         do = "use gridsample.sample for lists of points and other output ranks"
-        raise RankError(where, f"grid with {axes + 2} axes, as input has", got, do)
+        raise RankError(where, f"grid with {axes + 2} axes, as input has", got(), do)
 
 
 def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: str, coords_dtype: str) -> None:
     known = ", ".join(COMPUTED)
-    if image_dtype not in COMPUTED:
+    images = COMPUTED if where == "grid_sample" else DTYPES
+    if image_dtype not in images:
         do = f"convert it first, e.g. {image_name}.astype('float32') or {image_name}.float()"
-        raise DtypeError(where, f"{image_name} of one of the types {known}", image_dtype, do)
+        if image_dtype in DTYPES:
+            do = f"use gridsample.sample, which takes it, or convert it, e.g. {image_name}.float()"
+        raise DtypeError(where, f"{image_name} of one of the types {', '.join(images)}", image_dtype, do)
     if coords_dtype not in COMPUTED:
         do = "coordinates are real numbers: make them float32"
         raise DtypeError(where, f"{coords_name} of one of the types {known}", coords_dtype, do)
@@ -177,12 +241,15 @@ def _check_dtypes(where: str, image_name: str, coords_name: str, image_dtype: st
 
 def check_values(where: str, values_shape: Shape, coords_shape: Shape) -> None:
     """Values to be splatted, (N or 1, C, *out), against the coordinates (N or 1, *out, D)."""
-    got = f"values of shape {values_shape} and coords of shape {coords_shape}"
+
+    def got() -> str:
+        return f"values of shape {values_shape} and coords of shape {coords_shape}"
+
     if len(values_shape) != len(coords_shape) or values_shape[2:] != coords_shape[1:-1]:
         do = "give one value per channel and point"
-        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got, do)
+        raise ShapeError(where, "values (N, C, *out) for coords (N, *out, D)", got(), do)
     if values_shape[0] != coords_shape[0] and 1 not in (values_shape[0], coords_shape[0]):
-        raise ShapeError(where, "batch sizes that are equal or 1", got, "repeat or select the shorter batch")
+        raise ShapeError(where, "batch sizes that are equal or 1", got(), "repeat or select the shorter batch")
 
 
 def check_out(where: str, plan: Plan, shape: Shape, dtype: str, strides: Shape, writable: bool) -> None:

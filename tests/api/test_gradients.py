@@ -13,7 +13,6 @@ from torch.autograd import gradcheck
 
 import gridsample as gs
 from gridsample.backends import cpu
-from gridsample.errors import DerivativeError
 from gridsample.frameworks import CALLS
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.kernels import KERNELS
@@ -154,22 +153,6 @@ def test_no_grad_and_inference_mode():
         assert gs.affine_grid(torch.eye(2, 3)[None], (1, 1, 2, 2)).shape == (1, 2, 2, 2)
     assert gs.grid_sample(image, grid).requires_grad
     assert not gs.grid_sample(image.detach(), grid.detach()).requires_grad
-
-
-def test_second_derivatives_are_refused_never_answered():
-    image, grid = doubles(1, 1, 4, 4), doubles(1, 3, 3, 2)
-    first = torch.autograd.grad(gs.grid_sample(image, grid).sum(), (image, grid), create_graph=True)
-    for gradient in first:
-        with pytest.raises(
-            DerivativeError, match="expected first derivatives by backward, got a derivative of a gradient"
-        ):
-            torch.autograd.grad(gradient.sum(), (image, grid), allow_unused=True, retain_graph=True)
-    with pytest.raises(NotImplementedError, match="a derivative of sample_grad"):
-        gs.sample_grad(image, grid).sum().backward()
-    values, coords = doubles(1, 1, 4), doubles(1, 4, 1, low=0.0, high=3.0)
-    (first_coords,) = torch.autograd.grad(gs.splat(values, coords, (4,)).square().sum(), coords, create_graph=True)
-    with pytest.raises(DerivativeError):
-        torch.autograd.grad(first_coords.sum(), coords)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

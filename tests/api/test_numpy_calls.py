@@ -13,6 +13,7 @@ from api_cases import MODES, PADDINGS, grid_for, near
 import gridsample as gs
 from gridsample import errors
 from gridsample.spec import reference
+from gridsample.spec.dtypes import DTYPES
 from gridsample.spec.frames import FRAMES
 
 NAN, INF = float("nan"), float("inf")
@@ -194,7 +195,7 @@ def test_nonfinite_error_counts_and_names_the_first(wrap):
         ((2, 3, 7), (2, 7, 2), (5,)),
         ((2, 3, 7), (2, 7, 2), (5, 0)),
         ((2, 3, 7), (2, 7, 2), (5, -1)),
-        ((2, 3, 7), (2, 7, 4), (5, 6, 7, 8)),
+        ((2, 3, 7), (2, 7, 4), (5, 6, 7)),
     ],
 )
 def test_splat_that_does_not_fit_is_refused(values, coords, shape):
@@ -211,12 +212,12 @@ def test_splat_takes_whole_sizes_only(shape):
 
 @pytest.mark.parametrize("dtype", ["i4", "u1", "?", "c8", "O", "U3", "g", "M8[s]"])
 def test_types_that_cannot_be_sampled_are_named(dtype):
-    for image, coords in (
-        (np.zeros((1, 1, 4), dtype), np.zeros((1, 2, 1))),
-        (np.zeros((1, 1, 4)), np.zeros((1, 2, 1), dtype)),
-    ):
-        with pytest.raises(errors.DtypeError, match="of one of the types float16, bfloat16, float32, float64, got"):
-            gs.sample(image, coords)
+    with pytest.raises(errors.DtypeError, match="of one of the types float16, bfloat16, float32, float64, got"):
+        gs.sample(np.zeros((1, 1, 4)), np.zeros((1, 2, 1), dtype))
+    image = np.zeros((1, 1, 4), dtype)
+    if image.dtype.name not in DTYPES:
+        with pytest.raises(errors.DtypeError, match="of one of the types float16, .*, complex64, .*, int32, got"):
+            gs.sample(image, np.zeros((1, 2, 1)))
 
 
 def test_subclasses_and_masks():

@@ -52,7 +52,21 @@ def test_doctests(module):
 
 
 def test_public_names():
-    functions = {"affine_grid", "grid_sample", "sample", "sample_grad", "splat", "get_num_threads", "set_num_threads"}
+    functions = {
+        "affine_grid",
+        "flow_warp",
+        "get_num_threads",
+        "grid_sample",
+        "multiscale_deformable_attention",
+        "pixels",
+        "sample",
+        "sample_grad",
+        "set_num_threads",
+        "splat",
+        "valid_mask",
+        "warp",
+        "why",
+    }
     assert set(gs.__all__) == functions | {"GridSampleError", "__version__"}
     assert all(getattr(gs, name).__doc__ for name in functions)
 

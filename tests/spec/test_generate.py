@@ -7,7 +7,7 @@ import pytest
 
 from gridsample.spec import generate
 from gridsample.spec.boundaries import BOUNDARIES
-from gridsample.spec.kernels import KERNELS
+from gridsample.spec.kernels import COMPILED, KERNELS
 
 
 @pytest.mark.skipif(not generate.HEADER.is_file(), reason="not in a source tree")
@@ -28,7 +28,11 @@ def test_stale_and_missing_files_are_told(tmp_path, capsys):
 
 def test_numbers_read_back_exactly():
     text = generate.header()
+    assert {row.taps for row in KERNELS.values()} - set(COMPILED)
     for name, row in KERNELS.items():
+        if row.taps not in COMPILED:
+            assert f'"{name}"' not in text
+            continue
         line = re.search(rf'{{"{name}", (\d+), (\d+), (.*)}},', text)
         assert (int(line[1]), int(line[2])) == (row.taps, row.degree)
         printed = [float(number) for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", line[3])]

@@ -107,10 +107,16 @@ def test_holes_read_the_fill_and_never_a_pixel():
 def test_a_point_all_of_whose_taps_are_holes_is_exactly_the_fill():
     fill = 0.1
     for kernel in KERNELS:
-        values = at(np.linspace(-50, -3, 200), kernel=kernel, boundary="constant", fill=fill)
+        values = at(
+            np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200), kernel=kernel, boundary="constant", fill=fill
+        )
         assert set(values.tolist()) == {fill}
         assert not at(
-            np.linspace(-50, -3, 200), kernel=kernel, boundary="constant", fill=fill, verb=reference.pull_grad
+            np.linspace(-50, -max(KERNELS[kernel].taps - 1, 3), 200),
+            kernel=kernel,
+            boundary="constant",
+            fill=fill,
+            verb=reference.pull_grad,
         ).any()
 
 
@@ -197,3 +203,60 @@ def test_complex_images():
     image = IMAGE + 1j * IMAGE[..., ::-1]
     values = at([0.5], image)
     assert values == 15 + 60j
+
+
+SPLINES = [name for name, row in KERNELS.items() if row.prefilter]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("kernel", SPLINES)
+def test_prefiltered_coefficients_return_the_pixels(kernel, boundary):
+    rng = np.random.default_rng(0)
+    for shape in ((1,), (2,), (9,), (5, 4), (3, 1, 6)):
+        image = rng.normal(size=(2, 1, *shape))
+        centres = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)[None].astype(float)
+        rules = {"kernel": kernel, "boundary": boundary, "fill": 0.75}
+        coefficients = reference.prefilter(image, **rules)
+        np.testing.assert_allclose(reference.pull(coefficients, centres, order="ij", **rules), image, atol=1e-11)
+
+
+@pytest.mark.parametrize(("boundary", "mode"), [("mirror", "mirror"), ("reflect", "reflect"), ("wrap", "grid-wrap")])
+@pytest.mark.parametrize("degree", [2, 3, 4, 5])
+def test_prefilter_is_scipys(degree, boundary, mode):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    image = np.random.default_rng(0).normal(size=(1, 1, 30, 17))
+    want = ndimage.spline_filter(image[0, 0], order=degree, mode=mode)
+    got = reference.prefilter(image, f"bspline{degree}", boundary)[0, 0]
+    np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["smoothstep", "catmull_rom", "bspline2", "bspline5", "lanczos3", "cubic(-3/5)"])
+def test_derivatives_of_any_order_and_kernels_per_axis(kernel):
+    rng = np.random.default_rng(0)
+    image, g = rng.normal(size=(1, 2, 6, 5)), rng.uniform(-1, 5, (1, 20, 2))
+    g = np.floor(g) + 0.1 + 0.3 * (g % 1) + np.where(rng.random(g.shape) < 0.5, 0.5, 0)  # away from the kinks
+    rules = {"kernel": (kernel, "catmull_rom"), "boundary": ("mirror", "constant"), "fill": 2.0, "order": "ij"}
+    h = 1e-5
+    for orders in ((0, 0), (1, 0), (1, 1), (2, 1)):
+        for d in (0, 1):
+            above = [m + (e == d) for e, m in enumerate(orders)]
+            step = h * np.eye(2)[d]
+            rise = reference.pull(image, g + step, **rules, derivative=orders)
+            rise -= reference.pull(image, g - step, **rules, derivative=orders)
+            want = reference.pull(image, g, **rules, derivative=above)
+            np.testing.assert_allclose(rise / (2 * h), want, atol=2e-6 * max(1, abs(want).max()))
+            jacobian = reference.pull_grad(image, g, **rules, derivative=orders)
+            np.testing.assert_allclose(jacobian[..., d], want, atol=1e-12)
+
+
+def test_limits_of_outside():
+    x = [-0.6, -0.4, 0.0, 3.0, 3.4, 3.6]
+    assert (at(x, boundary="clamp", outside=7.0) == 7).tolist() == [True, False, False, False, False, True]
+    assert (at(x, boundary="clamp", outside=7.0, limit="centres") == 7).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]

@@ -19,6 +19,16 @@ from gridsample.plan import Plan, Shape
 Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
 
+@lru_cache(maxsize=256)
+def knows(kernel: str) -> bool:
+    """Whether this build of the engine has a kernel: one built before its row was added has not."""
+    try:
+        engine.Problem(kernel, [("zero", False, 0, 0.0, 1.0, 0.0)], 0.0, "even", "propagate", None)
+    except ValueError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=2048)
 def problem(plan: Plan) -> engine.Problem:
     """The engine's mirror of a Plan."""
@@ -27,7 +37,7 @@ def problem(plan: Plan) -> engine.Problem:
     axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
     # "error" was asked of the coordinates before; what is left is finite
     nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
-    return engine.Problem(options.kernel, axes, options.fill, options.ties, nonfinite, options.outside)
+    return engine.Problem(plan.axes[0].kernel, axes, options.fill, options.ties, nonfinite, options.outside)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) 
             return None
         p = plan.make(where, *image, *coords, options)
     except GridSampleError:
+        return None
+    if p.uncompiled or options.prefilter or not knows(p.axes[0].kernel):
         return None
     return Resolved(p, problem(p), jacobian, p.jacobian_shape if jacobian else p.out_shape)
 

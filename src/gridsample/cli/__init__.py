@@ -18,6 +18,8 @@ from gridsample.errors import GridSampleError
 # one command needs is never in the way of another.
 COMMANDS = {
     "warp": ("rotate, scale, shift, bend picture files: one sampling each", "gridsample.cli.warp:main"),
+    "why": ("what is wrong with this sampling: findings in words and pictures", "gridsample.cli.why:main"),
+    "studio": ("a page in the browser to try warps, see what why says, copy the code", "gridsample.cli.studio:main"),
     "info": ("versions, instruction sets, threads, backends", "gridsample.cli.info:main"),
     "bench": ("time against peers, interleaved in one run", "gridsample.bench:main"),
 }

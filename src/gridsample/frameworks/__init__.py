@@ -28,9 +28,15 @@ def _torch() -> Any:
     return torch
 
 
+def _jax() -> Any:
+    from gridsample.frameworks import jax
+
+    return jax
+
+
 # Import statements, since torch.compile follows those, and no other way of importing.
-MODULES: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _torch}
-FOREIGN = {"jax": "JAX", "jaxlib": "JAX", "cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
+MODULES: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _torch, "jax": _jax, "jaxlib": _jax}
+FOREIGN = {"cupy": "CuPy", "tensorflow": "TensorFlow", "mlx": "MLX", "dask": "Dask"}
 
 
 # The short way of calls that were made before; each framework adds the class of its arrays when it is loaded.
@@ -85,11 +91,13 @@ def _refusal(where: str, arrays: dict[str, Any]) -> ArgumentTypeError:
         got = f"{kind.__module__}.{kind.__qualname__}"
         if library in FOREIGN:
             do = "convert with numpy.asarray for now"
-            return ArgumentTypeError(where, "NumPy arrays or torch tensors", f"{name} from {FOREIGN[library]}", do)
+            return ArgumentTypeError(
+                where, "NumPy arrays, torch tensors or JAX arrays", f"{name} from {FOREIGN[library]}", do
+            )
         if _framework(kind) is None:
             do = _refused(kind, MODULES[library]()) if library in MODULES else ""
             return ArgumentTypeError(
-                where, f"{name} to be a NumPy array or torch tensor", got, do or "convert it first"
+                where, f"{name} to be a NumPy array, torch tensor or JAX array", got, do or "convert it first"
             )
     got = " and ".join(f"{name} from {library}" for name, library in libraries.items())
     return ArgumentTypeError(where, "arrays of one library", got, "convert one of them")

@@ -22,6 +22,10 @@ class Row:
     align_corners: bool | None = None  # the row holds only with this value
     ties: str | None = None  # kernels of one tap: the pixel taken half-way between two; None when not documented
     fold: str = "tap"  # "coordinate": the position is folded into the image before the taps are chosen
+    outside: bool = False  # the library's fill is what points outside are, not what taps read ...
+    limit: str = "edges"  # ... outside being beyond this
+    splines: str | None = None  # the boundary that prefiltered kernels have instead
+    extend: int = 0  # before prefiltering the image is extended by so many pixels
     note: str = ""
 
 
@@ -45,7 +49,6 @@ def _rows(library: str, what: str, *rows: Row | tuple[str, str | None] | tuple[s
 
 
 _FOLDED = "for bilinear and nearest; bicubic folds each tap"
-_SPLINE = "a B-spline whose coefficients are prefiltered"
 
 _TORCH = [
     Row("torch", "kernel", "nearest", "nearest", ties="even"),
@@ -60,19 +63,13 @@ _TORCH = [
 
 _SCIPY = [
     Row("scipy", "kernel", "0", "nearest", ties="up", note="outside the image ties fall as the folded position does"),
-    *_rows("scipy", "kernel", ("1", "linear"), *((str(order), None, _SPLINE) for order in range(2, 6))),
-    *_rows(
-        "scipy",
-        "boundary",
-        ("reflect", "reflect"),
-        ("grid-mirror", "reflect"),
-        ("constant", None, "does not blend: a point outside 0 … n-1 is cval, whatever its taps"),
-        ("grid-constant", "constant"),
-        ("nearest", "clamp"),
-        ("mirror", "mirror"),
-        ("grid-wrap", "wrap"),
-        ("wrap", None, "its period is n-1, so the first and the last pixel lie on each other"),
-    ),
+    *_rows("scipy", "kernel", ("1", "linear"), *((str(order), f"bspline{order}") for order in range(2, 6))),
+    *_rows("scipy", "boundary", ("reflect", "reflect"), ("grid-mirror", "reflect")),
+    Row("scipy", "boundary", "constant", "mirror", outside=True, limit="centres", note="does not blend with the fill"),
+    Row("scipy", "boundary", "grid-constant", "constant", extend=12),
+    Row("scipy", "boundary", "nearest", "clamp", extend=12),
+    *_rows("scipy", "boundary", ("mirror", "mirror"), ("grid-wrap", "wrap")),
+    Row("scipy", "boundary", "wrap", "wrap", fold="coordinate", splines="mirror", note="its period is n-1"),
     Row("scipy", "frame", "index", "pixel"),
 ]
 
@@ -123,10 +120,18 @@ _ITK = [
         "itk",
         "kernel",
         ("LinearInterpolateImageFunction", "linear"),
-        ("BSplineInterpolateImageFunction", None, _SPLINE),
+        ("BSplineInterpolateImageFunction", "bspline3", "the order it has unless told otherwise"),
         ("WindowedSincInterpolateImageFunction", None, "a windowed sinc"),
     ),
-    Row("itk", "boundary", "DefaultPixelValue", "clamp", note="with outside=value; x = n-1/2 counts as outside there"),
+    Row(
+        "itk",
+        "boundary",
+        "DefaultPixelValue",
+        "clamp",
+        outside=True,
+        splines="mirror",
+        note="x = n-1/2 counts as outside",
+    ),
     Row("itk", "boundary", "NearestNeighborExtrapolateImageFunction", None, note="a point outside reads one pixel"),
     Row("itk", "frame", "ContinuousIndex", "pixel"),
     Row("itk", "frame", "PhysicalPoint", None, note="needs the image's origin, spacing and direction"),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gridsample.spec.boundaries import BOUNDARIES, FAMILIES, Boundary
-from gridsample.spec.kernels import KERNELS, Kernel
+from gridsample.spec.kernels import COMPILED, KERNELS, Kernel
 
 COMMAND = "python -m gridsample.spec.generate"
 HEADER = Path(__file__).resolve().parents[3] / "core" / "src" / "table.gen.hpp"
@@ -65,7 +65,7 @@ def _boundary(row: Boundary) -> str:
 
 def header() -> str:
     """The whole text of table.gen.hpp."""
-    engine = [row for row in KERNELS.values() if not row.prefilter]
+    engine = [row for row in KERNELS.values() if row.taps in COMPILED]
     return _TEMPLATE.format(
         command=COMMAND,
         max_taps=max(row.taps for row in engine),

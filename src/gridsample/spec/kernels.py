@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weights w_k(t): how much each tap counts, as exact fractions of powers of t.
 
-Tap k of a point at x is the pixel floor(x) + first_tap + k, and t = x - floor(x). Row k of ``weights`` holds the
-coefficients of w_k in ascending powers of t. A new piecewise polynomial kernel is one more row here; the engine's
-table, its derivatives, the reach and the agreement tests follow from it.
+With h = 0 for an even number of taps and 1/2 for an odd one, tap k of a point at x is the pixel
+floor(x + h) + first_tap + k, and t = x + h - floor(x + h). Row k of ``weights`` holds the coefficients of w_k in
+ascending powers of t. A new piecewise polynomial kernel is one more row here; the engine's table, its derivatives, the
+reach and the agreement tests follow from it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from math import factorial
+
+from gridsample.spec import lanczos
 
 Polynomial = tuple[Fraction, ...]
 
@@ -34,8 +40,8 @@ class Kernel:
 
     @property
     def first_tap(self) -> int:
-        """Offset of tap 0 from floor(x); of the only tap from the rounded x."""
-        return 0 if self.taps == 1 else 1 - self.taps // 2
+        """Offset of tap 0 from floor(x + h)."""
+        return (1 - self.taps) // 2 if self.taps % 2 else 1 - self.taps // 2
 
     def derivative(self, order: int = 1) -> tuple[Polynomial, ...]:
         """The same table for the ``order``-th derivative of the weights by t, one degree lower each time."""
@@ -76,6 +82,25 @@ def mitchell(b: Fraction, c: Fraction) -> tuple[Polynomial, ...]:
     return _four_taps(_row(*(v / Fraction(6) for v in near)), _row(*(v / Fraction(6) for v in far)))
 
 
+def bspline(degree: int) -> tuple[Polynomial, ...]:
+    """The basic spline of a degree: the box convolved with itself, by Cox's and de Boor's recurrence (1972).
+
+    Piece j, on [j, j + 1) of the support 0 ... degree + 1 and multiplied by degree!, from two pieces of one degree less:
+    p_j(t) = (t + j) q_j(t) + (degree + 1 - j - t) q_(j-1)(t). The last piece is the first tap's.
+    """
+    pieces = [[1]]
+    for n in range(1, degree + 1):
+        none = [0] * n
+        padded = [none, *pieces, none]
+        pieces = []
+        for j in range(n + 1):
+            old, new = padded[j], padded[j + 1]
+            constant = [j * a + (n + 1 - j) * b for a, b in zip(new, old, strict=True)]
+            rising = [a - b for a, b in zip(new, old, strict=True)]
+            pieces.append([a + b for a, b in zip([*constant, 0], [0, *rising], strict=True)])
+    return tuple(tuple(Fraction(c, factorial(degree)) for c in piece) for piece in reversed(pieces))
+
+
 _ROWS = (
     Kernel("nearest", (_row(1),), ties="even"),
     Kernel("linear", (_row(1, -1), _row(0, 1))),
@@ -83,6 +108,25 @@ _ROWS = (
     Kernel("cubic", keys(Fraction(-3, 4))),  # torch's and OpenCV's bicubic
     Kernel("catmull_rom", keys(Fraction(-1, 2))),
     Kernel("mitchell", mitchell(Fraction(1, 3), Fraction(1, 3))),  # blurs a little: not an interpolator
+    *(Kernel(f"bspline{degree}", bspline(degree), prefilter=True) for degree in range(2, 8)),
+    *(Kernel(f"lanczos{lobes}", lanczos.weights(lobes)) for lobes in (2, 3)),
 )
 
 KERNELS: dict[str, Kernel] = {row.name: row for row in _ROWS}
+COMPILED = (1, 2, 4)  # numbers of taps that the compiled engine has loops for
+
+_CUBIC = re.compile(r"cubic\((?:a=)?([-+]?[0-9][0-9./eE+-]*)\)")
+
+
+@lru_cache(maxsize=256)
+def find(name: str) -> Kernel | None:
+    """The row of a name; ``cubic(a)`` with any number or fraction a, as "cubic(-0.6)" or "cubic(-3/5)", has one too."""
+    row = KERNELS.get(name)
+    given = _CUBIC.fullmatch(name) if row is None else None
+    if given is None:
+        return row
+    try:
+        a = Fraction(given[1])
+    except (ValueError, ZeroDivisionError):
+        return None
+    return Kernel(f"cubic({a})", keys(a)) if abs(a) <= 2**20 else None

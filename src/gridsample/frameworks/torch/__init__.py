@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gridsample import affine, errors, frameworks, plan
-from gridsample.backends import for_device, names
-from gridsample.frameworks.torch import derivatives, quick, team
-from gridsample.frameworks.torch.operators import NAMES, dtype_name, planned
+from gridsample import affine, attention, errors, frameworks, plan
+from gridsample.frameworks.torch import derivatives, quick, sharding, space, team
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
 from gridsample.options import Options
+from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
+SPACE = space
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 quick.add(frameworks.CALLS)
@@ -23,11 +25,18 @@ team.lend()
 
 
 def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tensor | None = None) -> Tensor:
+    if where == "grid_sample":
+        image, coords = _as_autocast(image, coords)
     _check_devices(where, image, coords, "image")
-    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+    plain = image.dtype in NAMES and not options.prefilter
     if out is None:
-        return derivatives.pull(image, coords, options.text)  # type: ignore[no-any-return]
+        rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+        return derivatives.pull(image, coords, options.text) if plain else _pull(rules, image, coords, options)
+    p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     _check_out(where, p, out, image)
+    if not plain:
+        derivatives.refuse_out(image, coords, out)
+        return out.copy_(_pull(p.rules, image, coords, options))
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
     return out if target is out else out.copy_(target)
@@ -39,14 +48,50 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     plan.check_sizes(where, sizes, tuple(coords.shape))
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
-    planned(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
-    return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
+    rules = check(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
+    if values.dtype.is_complex:
+        return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
+    if values.dtype in NAMES and not options.prefilter:
+        return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
+    image = derivatives.push(widened(values), coords, shape, options.filtered().text)
+    return narrowed(_coefficients(rules, options, image, adjoint=True), values.dtype)
 
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
     _check_devices(where, image, coords, "image")
-    planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
-    return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
+    rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+    if image.dtype in NAMES and not options.prefilter:
+        return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
+    return _pull(rules, image, coords, options, derivatives.pull_grad)
+
+
+def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
+    """Of an image that is complex, of whole numbers, or to be prefiltered."""
+    if image.dtype.is_complex:  # what is read elsewhere is real
+        pairs = ((image.real, options), (image.imag, options.linear()))
+        return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))
+    coefficients = _coefficients(rules, options, widened(image)) if options.prefilter else widened(image)
+    return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
+
+
+def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
+    """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
+    fill = options.fill if isfinite(options.fill) and not adjoint else 0.0
+    text = " ".join(f"{kernel},{plan.tap_rule(options, kernel, boundary)}" for kernel, boundary in rules)
+    return derivatives.prefilter(image - fill, text, adjoint) + fill  # type: ignore[no-any-return]
+
+
+def widened(image: Tensor) -> Tensor:
+    """In the type it is computed in; a complex image as it is."""
+    return image if image.dtype.is_complex else image.to(getattr(torch, DTYPES[dtype_name(image.dtype)].computed))
+
+
+def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype_name(dtype)]
+    if row.kind == "whole":
+        values = values.nan_to_num(nan=0.0).round().clamp(row.low, row.high)
+    return values.to(dtype)
 
 
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Tensor:
@@ -60,7 +105,26 @@ def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Te
     return grid.to(theta.dtype)
 
 
+def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tensor, weights: Tensor) -> Tensor:
+    from gridsample.frameworks.torch import deformable  # registers two more operators: not everyone needs them
+
+    levels = attention.levels_of(shapes)
+    deformable.check(value, locations, weights, levels)
+    if value.device.type not in ("cpu", "meta"):
+        return deformable.composed(value, locations, weights, levels)
+    return deformable.call(value, locations, weights, [n for sizes in levels for n in sizes])  # type: ignore[no-any-return]
+
+
+def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """What torch's own rule makes of the arguments of grid_sample; `sample` takes any two types as they are."""
+    if not torch.is_autocast_enabled("cpu"):
+        return tensors
+    return tuple(t.float() if t.is_cpu and t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)
+
+
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:
+    if type(image) is not Tensor and not torch.compiler.is_compiling():
+        sharding.meet(type(image))
     if image.is_cpu and coords.is_cpu and image.layout is torch.strided and coords.layout is torch.strided:
         return
     tensors = {"input": image, "grid": coords} if where == "grid_sample" else {name: image, "coords": coords}
@@ -71,10 +135,6 @@ def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None
     if len(set(devices.values())) > 1:
         got = " and ".join(f"{name} on {device}" for name, device in devices.items())
         raise errors.DeviceError(where, "tensors on one device", got, "move one with .to(device)")
-    device = image.device.type
-    if device != "meta" and for_device(device) is None:
-        do = "move the tensors with .cpu()"
-        raise errors.DeviceError(where, f"tensors on a device with a backend ({', '.join(names())})", device, do)
 
 
 def _check_out(where: str, p: plan.Plan, out: Any, image: Tensor) -> None:

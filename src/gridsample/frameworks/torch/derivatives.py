@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""First derivatives of the operators, each argument's only when it is asked for. No mathematics.
+"""Derivatives of the operators, of any order, in reverse and forward mode. No mathematics but the chain rule.
 
     d pull / d image   = push                     d push / d values = pull
     d pull / d coords  = pull_backward            d push / d coords = pull_backward, the two images exchanged
 
-pull is linear in the image and push in the values, so those chains go on to any order; the derivative of a coordinate's
-derivative raises. The functions here are what the public calls use: they go below autograd at once where no gradient
-is wanted, which halves the cost of a small call.
+Options name how often the sampler is derived by each coordinate, so `pull` and `push` are also those of its derivatives, and every
+rule here is written in the same operators: they are closed under differentiation. An argument's derivative is
+computed only when it is asked for. The functions here are what the public calls use: they go below autograd at once
+where no gradient is wanted, which halves the cost of a small call. Their `vmap` is in `batching`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from torch.autograd import Function, forward_ad
 
 from gridsample import frameworks
 from gridsample.errors import DerivativeError
-from gridsample.frameworks.torch import operators
+from gridsample.frameworks.torch import batching, operators
 from gridsample.options import Options
+from gridsample.spec.frames import component
 
 # Not in torch's documentation, but what torch.library and torch.func themselves are built on.
 _below_autograd: Any = torch._C._AutoDispatchBelowAutograd
@@ -35,15 +37,15 @@ def _any_requires_grad_slowly(*arguments: Any) -> bool:
 _any_requires_grad: Any = getattr(torch._C, "_any_requires_grad", _any_requires_grad_slowly)  # older torch lacks it
 
 
-def _refusal(what: str) -> DerivativeError:
-    do = "use first derivatives only, or torch.nn.functional.grid_sample where torch has this one"
-    return DerivativeError("gridsample", "first derivatives by backward", what, do)
+def _keep_for_jvp(ctx: Any, *tensors: Tensor) -> None:
+    """What forward mode needs, if it is on."""
+    if forward_ad._current_level >= 0 or _functorch_is_active():
+        ctx.save_for_forward(*tensors)
 
 
 class Pull:
     """values = pull(image, coords, options)"""
 
-    what = "sample"
     operator = operators.pull
 
     @staticmethod
@@ -55,6 +57,7 @@ class Pull:
         ctx.options, ctx.image_shape = options, image.shape
         # the image is needed for the gradient of the coordinates alone: do not keep it alive for its own
         ctx.save_for_backward(coords, *([image] if ctx.needs_input_grad[1] else []))
+        _keep_for_jvp(ctx, image, coords)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -71,111 +74,199 @@ class Pull:
         return grad_image if image_too else None, grad_coords, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, image: Tensor, coords: Tensor, options: str) -> Any:
-        batch, (image, coords) = _folded(info.batch_size, in_dims, [image, coords])
-        return _unfolded(pull(image, coords, options), info.batch_size, batch, batch), 0
+    def jvp(ctx: Any, image_t: Any, coords_t: Any, _: Any) -> Any:
+        image, coords = ctx.saved_tensors
+        parts = [] if image_t is None else [_pull_linear(image_t, coords, ctx.options)]
+        parts += [] if coords_t is None else [_pull_along(image, coords_t, coords, ctx.options)]
+        return _total(parts)
+
+    vmap = batching.pull
 
 
 class Push:
     """image = push(values, coords, shape, options)"""
 
-    what = "splat"
     operator = operators.push
 
     @staticmethod
     def keep(ctx: Any, values: Tensor, coords: Tensor, shape: Any, options: str) -> None:
-        ctx.options, ctx.values_shape = options, values.shape
+        ctx.options, ctx.values_shape, ctx.shape = options, values.shape, shape
         ctx.save_for_backward(coords, *([values] if ctx.needs_input_grad[1] else []))
+        _keep_for_jvp(ctx, values, coords)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         # <pull(image), values> = <image, push(values)>: one bilinear form, so each derivative is the other's verb
         coords, *values = ctx.saved_tensors
-        options = Options.parse(ctx.options)
-        linear = options.linear().text
         grad_values = grad_coords = None
         if ctx.needs_input_grad[0]:
-            grad_values = pull(grad, coords, linear)
-            if options.nonfinite == "propagate":  # push leaves such points out
-                grad_values = grad_values.masked_fill(torch.isnan(coords).any(-1)[:, None], 0)
-            grad_values = grad_values.sum_to_size(ctx.values_shape)
+            grad_values = _pull_linear(grad, coords, ctx.options).sum_to_size(ctx.values_shape)
         if ctx.needs_input_grad[1]:
+            linear = Options.parse(ctx.options).linear().text
             grad_coords = pull_backward(values[0], grad, coords, linear, [False, True])[1]
         return grad_values, grad_coords, None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, values: Tensor, coords: Tensor, shape: Any, options: str) -> Any:
-        batch, (values, coords) = _folded(info.batch_size, in_dims, [values, coords])
-        image = push(values, coords, (info.batch_size * batch, *shape[1:]), options)
-        return _unfolded(image, info.batch_size, batch, shape[0]), 0
+    def jvp(ctx: Any, values_t: Any, coords_t: Any, *_: Any) -> Any:
+        values, coords = ctx.saved_tensors
+        parts = [] if values_t is None else [push(values_t, coords, ctx.shape, ctx.options)]
+        parts += [] if coords_t is None else [_push_along(values, coords_t, coords, ctx.shape, ctx.options)]
+        return _total(parts)
+
+    vmap = batching.push
 
 
 class PullGrad:
     """jacobian = pull_grad(image, coords, options)"""
 
-    what = "sample_grad"
     operator = operators.pull_grad
 
     @staticmethod
-    def keep(ctx: Any, *inputs: Any) -> None:
-        """Nothing: the derivative raises."""
+    def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
+        ctx.options = options
+        ctx.save_for_backward(image, coords)
+        _keep_for_jvp(ctx, image, coords)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        raise _refusal("a derivative of sample_grad")
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        image, coords = ctx.saved_tensors
+        image_too, coords_too = ctx.needs_input_grad[:2]
+        images, points = [], []
+        for j, once in _derived(ctx.options, coords):
+            if image_too:
+                images.append(push(grad[..., j], coords, image.shape, once))
+            if coords_too:
+                points.append(pull_backward(grad[..., j], image, coords, once, [False, True])[1])
+        return _total(images), _total(points), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, image: Tensor, coords: Tensor, options: str) -> Any:
-        batch, (image, coords) = _folded(info.batch_size, in_dims, [image, coords])
-        return _unfolded(pull_grad(image, coords, options), info.batch_size, batch, batch), 0
+    def jvp(ctx: Any, image_t: Any, coords_t: Any, _: Any) -> Any:
+        image, coords = ctx.saved_tensors
+        parts = []
+        if image_t is not None:
+            parts.append(pull_grad(image_t, coords, Options.parse(ctx.options).linear().text))
+        if coords_t is not None:
+            along = {j: _pull_along(image, coords_t, coords, once) for j, once in _derived(ctx.options, coords)}
+            parts.append(torch.stack([along[j] for j in sorted(along)], -1))
+        return _total(parts)
+
+    vmap = batching.pull_grad
 
 
 class PullBackward:
     """grad_image, grad_coords = pull_backward(grad, image, coords, options, mask)"""
 
-    what = "a gradient of sample"
     operator = operators.pull_backward
 
     @staticmethod
-    def keep(ctx: Any, *inputs: Any) -> None:
-        """Nothing: the derivative raises."""
+    def keep(ctx: Any, grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Any) -> None:
+        ctx.options, ctx.mask = options, mask
+        ctx.save_for_backward(grad, image, coords)
+        _keep_for_jvp(ctx, grad, image, coords)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        raise _refusal("a derivative of a gradient of sample")
+    def backward(ctx: Any, by_image: Tensor, by_coords: Tensor) -> Any:
+        # of <by_image, push(grad)> + <by_coords, sum over channels of grad * pull_grad(image)>
+        grad, image, coords = ctx.saved_tensors
+        grad_too, image_too, coords_too = ctx.needs_input_grad[:3]
+        options = ctx.options
+        grads, images, points = [], [], []
+        if ctx.mask[0]:
+            if grad_too:
+                grads.append(_pull_linear(by_image, coords, options))
+            if coords_too:
+                linear = Options.parse(options).linear().text
+                points.append(pull_backward(grad, by_image, coords, linear, [False, True])[1])
+        if ctx.mask[1]:
+            if grad_too:
+                grads.append(_pull_along(image, by_coords, coords, options))
+            if image_too:
+                images.append(_push_along(grad, by_coords, coords, image.shape, options))
+            if coords_too:
+                points.append(_slope_along(grad, by_coords, image, coords, options))
+        by_grad = None if not grads else _total(grads).sum_to_size(grad.shape)
+        return by_grad, _total(images), _total(points), None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Any) -> Any:
-        size = info.batch_size
-        pairs = zip((image, coords), in_dims[1:3], strict=True)
-        batches = [(tensor if d is None else tensor.movedim(d, 0)[0]).shape[0] for tensor, d in pairs]
-        batch, folded = _folded(size, in_dims, [grad, image, coords], share=False)
-        found = pull_backward(*folded, options, mask)
-        results = [_unfolded(g, size, batch, n) if m else g for g, n, m in zip(found, batches, mask, strict=True)]
-        return tuple(results), tuple(0 if m else None for m in mask)
+    def jvp(ctx: Any, grad_t: Any, image_t: Any, coords_t: Any, *_: Any) -> Any:
+        grad, image, coords = ctx.saved_tensors
+        options = ctx.options
+        images, points = [], []
+        if grad_t is not None:
+            by_image, by_coords = pull_backward(grad_t, image, coords, options, ctx.mask)
+            images.append(by_image)
+            points.append(by_coords)
+        if image_t is not None and ctx.mask[1]:
+            linear = Options.parse(options).linear().text
+            points.append(pull_backward(grad, image_t, coords, linear, [False, True])[1])
+        if coords_t is not None:
+            if ctx.mask[0]:
+                images.append(_push_along(grad, coords_t, coords, image.shape, options))
+            if ctx.mask[1]:
+                points.append(_slope_along(grad, coords_t, image, coords, options))
+        nothing = image.new_zeros(0)
+        return _total(images) if images else nothing, _total(points) if points else nothing
+
+    vmap = batching.pull_backward
 
 
-def _folded(size: int, dims: Any, tensors: list[Tensor], share: bool = True) -> tuple[int, list[Tensor]]:
-    """vmap's axis of ``size`` folded into the batch axis of each tensor, and the batch that stood there before.
+class Prefilter:
+    """coefficients = prefilter(image, rules, adjoint)"""
 
-    With ``share`` a tensor that is not mapped and has a batch of 1 stays as it is: it stands for all.
-    """
-    moved = [tensor if d is None else tensor.movedim(d, 0) for tensor, d in zip(tensors, dims, strict=False)]
-    batches = [tensor.shape[0 if d is None else 1] for tensor, d in zip(moved, dims, strict=False)]
-    batch = next((n for n in batches if n != 1), 1)
-    folded = []
-    for tensor, d, n in zip(moved, dims, batches, strict=False):
-        if d is None and n == 1 and share:
-            folded.append(tensor)
-            continue
-        whole = tensor.expand(size, *tensor.shape) if d is None else tensor
-        folded.append(whole.expand(size, batch, *whole.shape[2:]).flatten(0, 1))
-    return batch, folded
+    operator = operators.prefilter
+
+    @staticmethod
+    def keep(ctx: Any, image: Tensor, rules: str, adjoint: bool) -> None:
+        ctx.rules, ctx.adjoint = rules, adjoint
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return prefilter(grad, ctx.rules, not ctx.adjoint), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, image_t: Tensor, *_: Any) -> Any:
+        return prefilter(image_t, ctx.rules, ctx.adjoint)
+
+    vmap = batching.prefilter
 
 
-def _unfolded(tensor: Tensor, size: int, batch: int, wanted: int) -> Tensor:
-    tensor = tensor.reshape(size, batch, *tensor.shape[1:])
-    return tensor if wanted == batch else tensor.sum(1, keepdim=True)
+def _total(parts: list[Tensor]) -> Any:
+    """Their sum; None of nothing."""
+    return sum(parts[1:], parts[0]) if parts else None
+
+
+def _derived(options: str, coords: Tensor) -> list[tuple[int, str]]:
+    """For every spatial axis: which component of coords is its own, and the options derived by it once more."""
+    o, axes = Options.parse(options), coords.shape[-1]
+    return [(component(o.order, d, axes), o.derived(d, axes).text) for d in range(axes)]
+
+
+def _pull_linear(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    """The part of pull that is linear in the image; nothing at points that push leaves out."""
+    o = Options.parse(options)
+    values: Tensor = pull(image, coords, o.linear().text)
+    if o.nonfinite == "propagate":
+        values = values.masked_fill(torch.isnan(coords).any(-1)[:, None], 0)
+    return values
+
+
+def _pull_along(image: Tensor, direction: Tensor, coords: Tensor, options: str) -> Tensor:
+    """The derivative of pull in a direction (N or 1, *out, D) of the coordinates."""
+    return (pull_grad(image, coords, options) * direction[:, None]).sum(-1)
+
+
+def _push_along(values: Tensor, direction: Tensor, coords: Tensor, shape: Any, options: str) -> Tensor:
+    """The derivative of push in a direction of the coordinates."""
+    derived = _derived(options, coords)
+    return _total([push(values * direction[:, None, ..., j], coords, shape, once) for j, once in derived])  # type: ignore[no-any-return]
+
+
+def _slope_along(grad: Tensor, direction: Tensor, image: Tensor, coords: Tensor, options: str) -> Tensor:
+    """The derivative, in a direction, of the gradient to the coordinates."""
+    mask = [False, True]
+    derived = _derived(options, coords)
+    parts = [pull_backward(grad * direction[:, None, ..., j], image, coords, once, mask)[1] for j, once in derived]
+    return _total(parts)  # type: ignore[no-any-return]
 
 
 def _functions(rule: Any) -> tuple[Any, Any]:
@@ -194,9 +285,7 @@ def _functions(rule: Any) -> tuple[Any, Any]:
             with _below_autograd():
                 return operator(*inputs)
 
-        @staticmethod
-        def jvp(ctx: Any, *tangents: Any) -> Any:
-            raise _refusal(f"forward-mode derivatives of {rule.what}")
+        jvp = rule.jvp
 
     class Transformed(Eager):
         vmap = rule.vmap
@@ -216,7 +305,7 @@ def _functions(rule: Any) -> tuple[Any, Any]:
 RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradient recorded
 
 
-def _differentiable(rule: Any) -> Callable[..., Any]:
+def differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
     operator = rule.operator
     eager, transformed = _functions(rule)
@@ -239,10 +328,15 @@ def _differentiable(rule: Any) -> Callable[..., Any]:
     return call
 
 
-def _pull_out_kernel(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
+def refuse_out(image: Tensor, coords: Tensor, out: Tensor) -> None:
+    """An array to write to has no place in a graph of gradients."""
     if torch.is_grad_enabled() and _any_requires_grad(image, coords, out):
         do = "call under torch.no_grad(), or leave out= away"
         raise DerivativeError("sample", "out= without gradients", "tensors that require them", do)
+
+
+def _pull_out_kernel(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
+    refuse_out(image, coords, out)
     with _below_autograd():
         operators.pull_out(image, coords, options, out)
     torch.autograd.graph.increment_version(out)
@@ -250,7 +344,8 @@ def _pull_out_kernel(image: Tensor, coords: Tensor, options: str, out: Tensor) -
 
 operators.LIBRARY.impl("pull_out", _pull_out_kernel, "Autograd")
 pull_out = operators.pull_out
-pull = _differentiable(Pull)
-push = _differentiable(Push)
-pull_grad = _differentiable(PullGrad)
-pull_backward = _differentiable(PullBackward)
+pull = differentiable(Pull)
+push = differentiable(Push)
+pull_grad = differentiable(PullGrad)
+pull_backward = differentiable(PullBackward)
+prefilter = differentiable(Prefilter)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registered operators: their schemas, what they do on the CPU, and their shapes for tracing. No mathematics.
+"""The registered operators: their schemas, what they do on each device, and their shapes for tracing. No mathematics.
 
     gridsample::pull(image, coords, options) -> values            options is `Options.text`
     gridsample::pull_grad(image, coords, options) -> jacobian
     gridsample::push(values, coords, shape, options) -> image     shape is the image's: (N or 1, C, *n)
     gridsample::pull_backward(grad, image, coords, options, mask) -> (grad_image, grad_coords)
     gridsample::pull_out(image, coords, options, out)
+    gridsample::prefilter(image, rules, adjoint) -> coefficients  rules is "kernel,boundary" of each spatial axis
 
 Each checks its arguments as a public call does: they may be called from anywhere. Their derivatives are in
 `derivatives`.
@@ -20,8 +21,10 @@ import torch
 from torch import Tensor
 
 from gridsample import plan
-from gridsample.backends import cpu
+from gridsample.backends import chosen, cpu, portable
+from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ShapeError
+from gridsample.frameworks.torch import space
 from gridsample.options import Options, remembered
 
 LIBRARY: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
@@ -42,46 +45,69 @@ def planned(
     return plan.make(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
 
 
-# On the CPU
+def check(
+    where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str
+) -> plan.Rules:
+    """Raises as `planned` does. A traced program's sizes are symbols, which no Plan may turn into numbers."""
+    if torch.compiler.is_compiling() or any(isinstance(n, torch.SymInt) for n in (*shape, *coords_shape)):
+        parsed = Options.parse(options)
+        return plan.check(where, tuple(shape), dtype_name(dtype), tuple(coords_shape), dtype_name(coords_dtype), parsed)
+    return planned(where, shape, dtype, coords_shape, coords_dtype, options).rules
+
+
+# On every device, by the backend that the Plan and the device choose
+
+
+def _compiled(p: plan.Plan, tensor: Tensor) -> bool:
+    return chosen(p, tensor.device.type).name == "cpu"
 
 
 def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample", p, coords)
-    image_, coords_ = _wide(image), _wide(coords)
+    image_, coords_ = wide(image), wide(coords)
+    if not _compiled(p, image):
+        return rounded(portable.pull(space, p, image_, coords_), image)
     out = _empty(image_, p.out_shape)
-    cpu.pull(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
-    return _rounded(out, image)
+    cpu.pull(p, view(image_), view(coords_), view(out), torch.get_num_threads())
+    return rounded(out, image)
 
 
 def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     plan.check_out("sample", p, tuple(out.shape), dtype_name(out.dtype), out.stride(), True)
+    if not _compiled(p, image):
+        out.copy_(_pull(image, coords, options))
+        return
     for name, tensor in (("image", image), ("coords", coords)):
         plan.check_apart("sample", name, _memory(out), _memory(tensor))
     if out.dtype not in _CODES:
         out.copy_(_pull(image, coords, options))
         return
     _refuse_nonfinite("sample", p, coords)
-    cpu.pull(p, _view(image), _view(_wide(coords)), _view(out), torch.get_num_threads())
+    cpu.pull(p, view(image), view(wide(coords)), view(out), torch.get_num_threads())
 
 
 def _pull_grad(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample_grad", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample_grad", p, coords)
-    image_, coords_ = _wide(image), _wide(coords)
+    image_, coords_ = wide(image), wide(coords)
+    if not _compiled(p, image):
+        return rounded(portable.pull_grad(space, p, image_, coords_), image)
     out = torch.empty(p.jacobian_shape, dtype=image_.dtype)
-    cpu.pull_grad(p, _view(image_), _view(coords_), _view(out), torch.get_num_threads())
-    return _rounded(out, image)
+    cpu.pull_grad(p, view(image_), view(coords_), view(out), torch.get_num_threads())
+    return rounded(out, image)
 
 
 def _push(values: Tensor, coords: Tensor, shape: Sequence[int], options: str) -> Tensor:
     p = planned("splat", tuple(shape), values.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("splat", p, coords)
-    values_, coords_ = _wide(_fitting("splat", "values", values, p)), _wide(coords)
+    values_, coords_ = wide(_fitting("splat", "values", values, p)), wide(coords)
+    if not _compiled(p, values):
+        return rounded(portable.push(space, p, values_, coords_), values)
     image = torch.empty(tuple(shape), dtype=values_.dtype)
-    cpu.push(p, _view(values_), _view(coords_), _view(image), torch.get_num_threads())
-    return _rounded(image, values)
+    cpu.push(p, view(values_), view(coords_), view(image), torch.get_num_threads())
+    return rounded(image, values)
 
 
 def _pull_backward(
@@ -89,24 +115,37 @@ def _pull_backward(
 ) -> tuple[Tensor, Tensor]:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     grad = _fitting("the backward of sample", "grad", grad, p)
-    image_, coords_, grad_ = _wide(image), _wide(coords), _wide(grad)
-    layout = _layout(image_, image.shape)  # of all three, if it is channels last: the engine then walks whole points
+    image_, coords_, grad_ = wide(image), wide(coords), wide(grad)
+    if not _compiled(p, image):
+        grad_ = grad_.to(image_.dtype)
+        grad_image = portable.push(space, p, grad_, coords_) if mask[0] else image_.new_empty(0)
+        grad_coords = image_.new_empty(0)
+        if mask[1]:
+            grad_coords = portable.backward_coords(space, p, grad_, image_, coords_)
+        return rounded(grad_image, image), rounded(grad_coords, coords)
+    layout = _layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
     grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
     grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
     cpu.backward(
         p,
-        _view(grad_),
-        _view(image_),
-        _view(coords_),
-        _view(grad_image) if mask[0] else None,
-        _view(grad_coords) if mask[1] else None,
+        view(grad_),
+        view(image_),
+        view(coords_),
+        view(grad_image) if mask[0] else None,
+        view(grad_coords) if mask[1] else None,
         torch.get_num_threads(),
     )
-    return _rounded(grad_image, image), _rounded(grad_coords, coords)
+    return rounded(grad_image, image), rounded(grad_coords, coords)
 
 
-def _view(tensor: Tensor) -> tuple[int, str, Any, Any]:
+def _prefilter(image: Tensor, rules: str, adjoint: bool) -> Tensor:
+    pairs = [axis.split(",") for axis in rules.split(" ")]
+    kernels, boundaries = (tuple(names) for names in zip(*pairs, strict=True))
+    return torch.empty_like(image).copy_(coefficients(space, image, kernels, boundaries, 0.0, adjoint))
+
+
+def view(tensor: Tensor) -> tuple[int, str, Any, Any]:
     """What the engine reads: memory that the caller's reference keeps alive."""
     return tensor.data_ptr(), _CODES[tensor.dtype], tensor.shape, tensor.stride()
 
@@ -116,12 +155,12 @@ def _memory(tensor: Tensor) -> plan.Memory:
     return tensor.data_ptr(), tuple(tensor.shape), tuple(stride * item for stride in tensor.stride()), item
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """Half types are computed in float32 and rounded once, at the end."""
     return tensor if tensor.dtype in _CODES else tensor.float()
 
 
-def _rounded(tensor: Tensor, like: Tensor) -> Tensor:
+def rounded(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
 
 
@@ -186,22 +225,27 @@ def _pull_backward_fake(
     return grad_image, coords.new_empty(coords.shape if mask[1] else [0])
 
 
-def _register(schema: str, kernel: Any, fake: Any) -> Any:
+def _prefilter_fake(image: Tensor, rules: str, adjoint: bool) -> Tensor:
+    return torch.empty_like(image)
+
+
+def register(schema: str, kernel: Any, fake: Any) -> Any:
     LIBRARY.define(schema)
     name = schema.partition("(")[0]
-    LIBRARY.impl(name, kernel, "CPU")
+    LIBRARY.impl(name, kernel, "CompositeExplicitAutograd")
     torch.library.register_fake(f"gridsample::{name}", fake, lib=LIBRARY)
     return getattr(torch.ops.gridsample, name).default
 
 
-pull = _register("pull(Tensor image, Tensor coords, str options) -> Tensor", _pull, _pull_fake)
-pull_out = _register(
+pull = register("pull(Tensor image, Tensor coords, str options) -> Tensor", _pull, _pull_fake)
+pull_out = register(
     "pull_out(Tensor image, Tensor coords, str options, Tensor(a!) out) -> ()", _pull_out, _pull_out_fake
 )
-pull_grad = _register("pull_grad(Tensor image, Tensor coords, str options) -> Tensor", _pull_grad, _pull_grad_fake)
-push = _register("push(Tensor values, Tensor coords, SymInt[] shape, str options) -> Tensor", _push, _push_fake)
-pull_backward = _register(
+pull_grad = register("pull_grad(Tensor image, Tensor coords, str options) -> Tensor", _pull_grad, _pull_grad_fake)
+push = register("push(Tensor values, Tensor coords, SymInt[] shape, str options) -> Tensor", _push, _push_fake)
+pull_backward = register(
     "pull_backward(Tensor grad, Tensor image, Tensor coords, str options, bool[2] mask) -> (Tensor, Tensor)",
     _pull_backward,
     _pull_backward_fake,
 )
+prefilter = register("prefilter(Tensor image, str rules, bool adjoint) -> Tensor", _prefilter, _prefilter_fake)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multi-scale deformable attention against the reference of `transformers`, at the size of Deformable DETR.
+
+    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]     also writes bench/results/attention.json
+
+Times alternate, one of each; the ratio is theirs over ours, of neighbours, median and quartiles. Memory is the peak of
+the process above what it held before the call, each in a process of its own, results and gradients included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.models.deformable_detr.modeling_deformable_detr import MultiScaleDeformableAttention
+
+import gridsample as gs
+
+RESULTS = Path(__file__).parent / "results" / "attention.json"
+LEVELS = [(100, 134), (50, 67), (25, 34), (13, 17)]  # an image of 800 by 1066 pixels, strides 8 to 64
+PIXELS = sum(h * w for h, w in LEVELS)
+CASES = {"encoder": (1, PIXELS), "decoder": (1, 300), "decoder, batch 8": (8, 300)}  # batch, queries
+HEADS, CHANNELS, POINTS = 8, 32, 4
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def tensors(case: str) -> list[torch.Tensor]:
+    """As a trained encoder has them: points some pixels around the query's own place."""
+    batch, queries = CASES[case]
+    torch.manual_seed(0)
+    place = torch.rand(batch, queries, 1, 1, 1, 2)
+    if queries == PIXELS:
+        rows = [
+            torch.stack(torch.meshgrid(*((torch.arange(n) + 0.5) / n for n in s), indexing="ij"), -1) for s in LEVELS
+        ]
+        place = torch.cat([row.flip(-1).reshape(-1, 2) for row in rows])[None, :, None, None, None]
+    sizes = torch.tensor(LEVELS).flip(-1)[:, None]
+    spread = torch.randn(batch, queries, HEADS, len(LEVELS), POINTS, 2) * 3 / sizes
+    weights = torch.rand(batch, queries, HEADS, len(LEVELS), POINTS).flatten(-2).softmax(-1).unflatten(-1, (-1, POINTS))
+    made = [torch.randn(batch, PIXELS, HEADS, CHANNELS), place + spread, weights]
+    return [tensor.requires_grad_() for tensor in made]
+
+
+def theirs(value: torch.Tensor, locations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return MultiScaleDeformableAttention()(value, torch.tensor(LEVELS), LEVELS, None, locations, weights, 64)
+
+
+def ours(value: torch.Tensor, locations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    return gs.multiscale_deformable_attention(value, LEVELS, locations, weights)
+
+
+def both_ways(function: Any, leaves: list[torch.Tensor]) -> list[torch.Tensor]:
+    result = function(*leaves)
+    return [result, *torch.autograd.grad(result, leaves, torch.ones_like(result))]
+
+
+def inference(function: Any, leaves: list[torch.Tensor]) -> list[torch.Tensor]:
+    with torch.no_grad():
+        return [function(*leaves)]
+
+
+def measure(case: str, run: Any, runs: int, clock: Any) -> dict[str, float]:
+    leaves, found, times = tensors(case), [], []
+    for a, b in zip(run(ours, leaves), run(theirs, leaves), strict=True):
+        agree = torch.isclose(a, b, rtol=1e-3, atol=1e-4 * float(b.detach().abs().max()))
+        if float((~agree).double().mean()) > 1e-5:  # a point on a pixel's centre, but for rounding, has two derivatives
+            raise AssertionError(f"{case}: {int((~agree).sum())} of {agree.numel()} numbers differ")
+    for _ in range(runs):
+        marks = [clock()]
+        for function in (theirs, ours):
+            run(function, leaves)
+            marks.append(clock())
+        times.append(marks[2] - marks[1])
+        found.append((marks[1] - marks[0]) / times[-1])
+    low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
+    return {
+        "ms": round(statistics.median(times) * 1e3, 2),
+        "ratio": round(middle, 2),
+        "low": round(low, 2),
+        "high": round(high, 2),
+    }
+
+
+def peak(case: str, who: str) -> float:
+    """MiB that forward and backward add to the process."""
+    function = {"ours": ours, "theirs": theirs}[who]
+    both_ways(function, [t.detach()[:1, : None if k == 0 else 4].requires_grad_() for k, t in enumerate(tensors(case))])
+    leaves = tensors(case)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
+    before = held("VmRSS")
+    kept = both_ways(function, leaves)
+    return held("VmHWM") - before if kept else 0.0
+
+
+def held(what: str) -> float:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
+    return int(line.split()[1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--peak", nargs=2, metavar=("CASE", "WHO"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    if asked.peak:
+        print(peak(*asked.peak))
+        return
+    rows = []
+    for case in CASES:
+        row: dict[str, Any] = {"case": case, "batch": CASES[case][0], "queries": CASES[case][1]}
+        for name, run in (("forward", inference), ("forward and backward", both_ways)):
+            row[name] = measure(case, run, asked.runs, CLOCKS[asked.clock])
+        for who in ("ours", "theirs"):
+            # large arrays go back to the system when they are freed, so that what is held is what is in use
+            returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+            command = [sys.executable, __file__, "--threads", str(asked.threads), "--peak", case, who]
+            row[f"peak MiB, {who}"] = round(
+                float(subprocess.run(command, env=returning, capture_output=True, text=True, check=True).stdout), 1
+            )
+        print(json.dumps(row), flush=True)
+        rows.append(row)
+    about = {"torch": torch.__version__, "gridsample": gs.__version__, "threads": asked.threads, "clock": asked.clock}
+    RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs as they are, with and without `gs.torch.accelerate()`: the same results, and how much faster.
+
+    python bench/unchanged.py                          everything; prints tables, writes bench/results/accelerate.json
+    python bench/unchanged.py --only rt_detr remap     some of it, printed alone
+    python bench/unchanged.py --side 320 --runs 7
+
+Runs alternate, one with and one without; a ratio is the time without over the time with, of neighbours, and the median
+of these is given with its quartiles. Outputs and gradients are compared first; a difference beyond the bound raises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import gridsample as gs
+
+sys.path.insert(0, str(Path(__file__).parent))
+import models
+import warps
+
+RESULTS = Path(__file__).parent / "results" / "accelerate.json"
+BOUND = 2e-3  # of the largest magnitude: what float32 leaves of differences in the last bits after a whole model
+
+
+class Program:
+    """One row: a forward pass, alone and with its backward."""
+
+    def __init__(self, name: str, side: int) -> None:
+        self.name, self.side = name, side
+        if name in models.FAMILIES:
+            self.model, self.inputs = models.build(name, side)
+            self.leaves = [p for p in self.model.parameters() if p.requires_grad]
+        else:
+            self.call, self.leaves = warps.build(name, side)
+
+    def forward(self) -> Any:
+        if self.name in models.FAMILIES:
+            torch.manual_seed(1)  # some losses sample points
+            return self.model(**self.inputs)
+        return {"out": self.call(*self.leaves)}
+
+    def inference(self) -> Any:
+        with torch.no_grad():
+            return self.forward()
+
+    def training(self) -> list[torch.Tensor | None]:
+        loss = models.loss_of(self.forward())
+        return list(torch.autograd.grad(loss, self.leaves, allow_unused=True))
+
+
+def floats(outputs: Any) -> list[torch.Tensor]:
+    if isinstance(outputs, torch.Tensor):
+        return [outputs] if outputs.is_floating_point() else []
+    if isinstance(outputs, dict):
+        outputs = list(outputs.values())
+    return [x for part in outputs for x in floats(part)] if isinstance(outputs, (list, tuple)) else []
+
+
+def compare(program: Program) -> tuple[float, str]:
+    """The largest difference of any output or gradient, relative to that tensor's largest magnitude; what ran."""
+    want = floats(program.inference()), floats(program.training())
+    with gs.torch.accelerate() as acceleration:
+        got = floats(program.inference()), floats(program.training())
+    worst = 0.0
+    for name, ours, theirs in (("output", got[0], want[0]), ("gradient", got[1], want[1])):
+        if len(ours) != len(theirs):
+            raise AssertionError(f"{program.name}: {len(ours)} {name}s with, {len(theirs)} without")
+        largest = max((float(b.abs().max()) for b in theirs if b.numel()), default=0.0)
+        for a, b in zip(ours, theirs, strict=True):
+            # a gradient that is rounding alone has no magnitude of its own: the largest of its kind is the measure
+            scale = max(float(b.abs().max()) if b.numel() else 0.0, 1e-3 * largest, 1e-12)
+            finite = torch.isfinite(b)
+            difference = float((a - b)[finite].abs().max()) / scale if finite.any() else 0.0
+            if not torch.equal(torch.isfinite(a), finite) or difference > BOUND:
+                raise AssertionError(f"{program.name}: an {name} of shape {tuple(a.shape)} differs by {difference:.2g}")
+            worst = max(worst, difference)
+    return worst, acceleration.report()
+
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}  # "cpu" with one thread: little harmed by other programs
+
+
+def ratios(work: Any, runs: int, clock: Any) -> tuple[list[float], list[float]]:
+    """Seconds without, and the ratios of neighbours."""
+    times: list[float] = []
+    found: list[float] = []
+    for run in range(runs):
+        seconds = {}
+        for accelerated in (False, True) if run % 2 else (True, False):
+            with gs.torch.accelerate() if accelerated else contextlib.nullcontext():
+                start = clock()
+                work()
+                seconds[accelerated] = clock() - start
+        times.append(seconds[False])
+        found.append(seconds[False] / seconds[True])
+    return times, found
+
+
+def summary(times: list[float], found: list[float]) -> dict[str, float]:
+    low, _middle, high = statistics.quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
+    figures = {"torch_ms": statistics.median(times) * 1e3, "ratio": statistics.median(found), "low": low, "high": high}
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def measure(name: str, side: int, runs: int, clock: str) -> dict[str, Any]:
+    program = Program(name, side)
+    difference, report = compare(program)
+    row = {"name": name, "kind": "model" if name in models.FAMILIES else "warp", "side": side, "runs": runs}
+    row |= {"difference": float(f"{difference:.2g}"), "calls": report.split("\n")}
+    for what, work in (("inference", program.inference), ("training", program.training)):
+        row[what] = summary(*ratios(work, runs, CLOCKS[clock]))
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=[*warps.WARPS, *models.FAMILIES])
+    parser.add_argument("--side", type=int, default=384)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(asked.threads)
+    rows = []
+    print(
+        f"| {'program':20} | inference: torch ms, times faster (quartiles) | training | difference |\n|---|---|---|---|"
+    )
+    for name in asked.only or [*warps.WARPS, *models.FAMILIES]:
+        row = measure(name, asked.side, asked.runs, asked.clock)
+        cells = [
+            f"{c['torch_ms']:8.1f}, {c['ratio']:.2f} ({c['low']:.2f} … {c['high']:.2f})"
+            for c in (row["inference"], row["training"])
+        ]
+        print(f"| {name:20} | {cells[0]} | {cells[1]} | {row['difference']:.1e} |", flush=True)
+        rows.append(row)
+    if not asked.only:
+        about = {
+            "torch": torch.__version__,
+            "gridsample": gs.__version__,
+            "threads": asked.threads,
+            "clock": asked.clock,
+        }
+        RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

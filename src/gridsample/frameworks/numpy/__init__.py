@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NumPy arrays: allocation and types. No mathematics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gridsample import affine, attention, frameworks, plan
+from gridsample.backends import chosen, cpu, portable
+from gridsample.backends.portable.prefilter import coefficients
+from gridsample.errors import ArgumentTypeError
+from gridsample.frameworks.numpy import space
+from gridsample.options import Options, remembered
+from gridsample.spec.dtypes import DTYPES
+from gridsample.threads import get_num_threads
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ARRAY = np.ndarray
+REFUSED = {"numpy.ma.MaskedArray": "masks are not honoured: fill it first, with image.filled(value)"}
+
+
+SPACE = space
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A Plan, and the types that arrays are converted to for it; None where they are right already."""
+
+    plan: plan.Plan
+    image: np.dtype[Any] | None
+    coords: np.dtype[Any] | None
+    computed: np.dtype[Any]
+    result: np.dtype[Any] | None
+    refuses: bool  # coordinates that are not finite
+    compiled: bool
+
+
+@remembered
+def _call(
+    where: str, shape: Any, dtype: np.dtype[Any], coords_shape: Any, coords_dtype: np.dtype[Any], options: Options
+) -> _Call:
+    p = plan.make(where, shape, dtype.name, coords_shape, coords_dtype.name, options)
+    computed, at = np.dtype(p.compute_dtype), np.dtype(plan.COMPUTED[p.coords_dtype])
+    native = dtype.newbyteorder("=")
+    return _Call(
+        plan=p,
+        image=computed if dtype != computed else None,  # another byte order is another type
+        coords=at if coords_dtype != at else None,
+        computed=computed,
+        result=native if native != computed else None,
+        refuses=options.nonfinite == "error",
+        compiled=chosen(p).name == "cpu",
+    )
+
+
+def pull(where: str, image: Array, coords: Array, options: Options, out: Array | None = None) -> Array:
+    call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
+    if out is not None:
+        _check_out(where, call.plan, out, image, coords)
+    if image.dtype.kind == "c":
+        found = _of_parts(pull, where, image, coords, options)
+        return found if out is None else _written(out, found)
+    arrays = _ready(where, call, image, coords)
+    if not call.compiled:
+        found = _rounded(call, portable.pull(space, call.plan, *arrays))
+        return found if out is None else _written(out, found)
+    direct = out is not None and out.dtype == call.computed
+    result = out if direct and out is not None else np.empty(call.plan.out_shape, call.computed)
+    cpu.pull(call.plan, *arrays, result, get_num_threads())
+    if out is None:
+        return _rounded(call, result)
+    return out if direct else _written(out, _rounded(call, result))
+
+
+def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
+    plan.check_values(where, values.shape, coords.shape)
+    plan.check_sizes(where, sizes, coords.shape)
+    batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
+    shape = (batch, values.shape[1], *sizes)
+    call = _call(where, shape, values.dtype, coords.shape, coords.dtype, options)
+    if values.dtype.kind == "c":
+        return _joined(values, *(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
+    values, coords = _typed(where, call, values, coords)
+    values = np.broadcast_to(values, call.plan.out_shape)
+    if call.compiled:
+        image = np.empty(shape, call.computed)
+        cpu.push(call.plan, values, coords, image, get_num_threads())
+    else:
+        image = portable.push(space, call.plan, values, coords)
+    return _rounded(call, _coefficients(call, image, adjoint=True))
+
+
+def pull_grad(where: str, image: Array, coords: Array, options: Options) -> Array:
+    call = _call(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
+    if image.dtype.kind == "c":
+        return _of_parts(pull_grad, where, image, coords, options)
+    arrays = _ready(where, call, image, coords)
+    if not call.compiled:
+        return _rounded(call, portable.pull_grad(space, call.plan, *arrays))
+    result = np.empty(call.plan.jacobian_shape, call.computed)
+    cpu.pull_grad(call.plan, *arrays, result, get_num_threads())
+    return _rounded(call, result)
+
+
+def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Array:
+    plan.check_affine(theta.shape, theta.dtype.name, size)
+    computed, native = np.dtype(plan.COMPUTED[theta.dtype.name]), theta.dtype.newbyteorder("=")
+
+    def ramp(start: int, stop: int, step: int) -> Array:
+        return np.arange(start, stop, step).astype(computed)
+
+    with np.errstate(over="ignore"):
+        grid = affine.affine_grid(np.asarray(theta).astype(computed), size[2:], align_corners, ramp)
+        return np.asarray(grid.astype(native, copy=False))
+
+
+def widened(image: Array) -> Array:
+    """In the type it is computed in; a complex image as it is."""
+    return image if image.dtype.kind == "c" else image.astype(DTYPES[image.dtype.name].computed, copy=False)
+
+
+def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype.name]
+    with np.errstate(over="ignore"):  # beyond float16 lies infinity
+        if row.kind == "whole":
+            values = np.clip(np.rint(np.nan_to_num(values, nan=0.0)), row.low, row.high)
+        return np.asarray(values).astype(dtype.newbyteorder("="), copy=False)
+
+
+def multiscale_deformable_attention(value: Array, shapes: Any, locations: Array, weights: Array) -> Array:
+    """Some queries at a time, level by level; each level a view of value whose channels are adjacent."""
+    levels = attention.levels_of(shapes)
+    arrays = {"value": value, "locations": locations, "weights": weights}
+    attention.check(value.shape, levels, locations.shape, weights.shape, {k: a.dtype.name for k, a in arrays.items()})
+    computed, at = (np.dtype(plan.COMPUTED[array.dtype.name]) for array in (value, locations))
+    value_, (batch, _, heads, channels) = value.astype(computed, copy=False), value.shape
+    queries, points, axes = locations.shape[1], locations.shape[4], locations.shape[5]
+    out = np.zeros((batch, queries, heads, channels), computed)
+    some = max(1, attention.CHUNK // max(1, heads * points * channels))
+    for n in range(batch):
+        for q in range(0, queries, some):
+            these = slice(q, q + some)
+            for level, (start, end, sizes) in enumerate(attention.starts(levels)):
+                image = value_[n, start:end].reshape(*sizes, heads, channels)
+                image = image.transpose(axes, axes + 1, *range(axes))
+                places = np.ascontiguousarray(locations[n, these, :, level].swapaxes(0, 1), at)
+                p = plan.make("sample", image.shape, computed.name, places.shape, at.name, attention.OPTIONS)
+                samples = np.empty((heads, places.shape[1], points, channels), computed)
+                cpu.pull(p, image, places, np.moveaxis(samples, -1, 1), get_num_threads())
+                weigh = weights[n, these, :, level].astype(computed, copy=False)
+                out[n, these] += np.einsum("qhp,hqpc->qhc", weigh, samples)
+    with np.errstate(over="ignore"):
+        return out.reshape(batch, queries, heads * channels).astype(value.dtype.newbyteorder("="), copy=False)
+
+
+def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
+    """Both arrays as backends read them: as the engine's types, a copy only where the type is another; prefiltered."""
+    image, coords = _typed(where, call, image, coords)
+    return _coefficients(call, image), coords
+
+
+def _typed(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
+    if call.refuses and not (finite := np.isfinite(coords)).all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        plan.refuse_nonfinite(where, int(np.count_nonzero(~finite)), first)
+    image = image if call.image is None else image.astype(call.image)
+    return image, coords if call.coords is None else coords.astype(call.coords)
+
+
+def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:
+    options = call.plan.options
+    if not options.prefilter:
+        return image
+    kernels, boundaries = zip(*((axis.kernel, call.plan.tap_rule(axis)) for axis in call.plan.axes), strict=True)
+    return np.asarray(coefficients(space, image, kernels, boundaries, options.fill, adjoint))
+
+
+def _of_parts(verb: Any, where: str, image: Array, coords: Array, options: Options) -> Array:
+    """Of a complex image; what is read elsewhere is real."""
+    real = verb(where, image.real, coords, options)
+    return _joined(image, real, verb(where, image.imag, coords, options.linear()))
+
+
+def _joined(like: Array, real: Array, imag: Array) -> Array:
+    joined = np.empty(real.shape, like.dtype.newbyteorder("="))
+    joined.real, joined.imag = real, imag
+    return joined
+
+
+def _rounded(call: _Call, result: Array) -> Array:
+    if call.result is None:
+        return result
+    return narrowed(result, call.result)
+
+
+def _written(out: Array, result: Array) -> Array:
+    out[...] = result
+    return out
+
+
+def _check_out(where: str, p: plan.Plan, out: Any, image: Array, coords: Array) -> None:
+    if not isinstance(out, np.ndarray):
+        do = "pass an array or leave it away"
+        raise ArgumentTypeError(where, "out to be a NumPy array", type(out).__name__, do)
+    plan.check_out(where, p, out.shape, out.dtype.name, out.strides, out.flags.writeable)
+    for name, array in (("image", image), ("coords", coords)):
+        plan.check_apart(where, name, _memory(out), _memory(array))
+
+
+def _memory(array: Array) -> plan.Memory:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.itemsize
+
+
+def _resolve(
+    where: str, choices: tuple[Any, ...], shape: Any, dtype: str, coords_shape: Any, coords_dtype: str, _: bool
+) -> Any:
+    """What `engine.Calls` keeps of a call."""
+    known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
+    if known is None:
+        return None
+    result: Any = (known.shape, np.dtype(dtype)), {}, None
+    return known.problem, known.jacobian, [result], None, None
+
+
+frameworks.CALLS.add(
+    np.ndarray,
+    _resolve,
+    np.empty,
+    get_num_threads,
+    exchange=None,
+    maker=None,
+    peeks=None,
+    busy=(),
+    recording=None,
+    levels=None,
+    unusual=(),
+)

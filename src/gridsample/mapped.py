@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A map where coordinates are expected: the one place in which the verbs turn it into coordinates.
+
+A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here. The
+coordinates are computed and stored for now. A backend that computes them in its loops takes over in `coordinates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gridsample.errors import ArgumentTypeError, OptionError, RankError
+
+
+def of(coords: Any) -> Any:
+    """The map that ``coords`` is, or None where it is an array."""
+    return getattr(coords, "gridsample_map", None)
+
+
+def coordinates(
+    where: str, map_: Any, image: Any, size: Sequence[int] | None, frame: str, order: str, relative: object = False
+) -> Any:
+    """Input positions of every output pixel, (N, *out, D): pixels, x first, beside ``image`` (N, C, *n).
+
+    The output's size is ``size``, else the one the map is made for, else the image's. Positions are float64 for float64
+    images and float32 for all others, rounded once from what the map computes in.
+    """
+    if (frame, order) != ("pixel", "xy"):
+        got = f"frame={frame!r}, order={order!r}"
+        raise OptionError(where, "no frame or order with a map", got, "leave them away: a map carries its own")
+    if relative is not False:
+        do = "leave it away: a map says where each output pixel reads"
+        raise OptionError(where, "relative=False with a map", f"relative={relative!r}", do)
+    shape = tuple(image.shape)
+    if len(shape) != map_.axes + 2:
+        do = f"this is a map of {map_.axes}D images"
+        raise RankError(where, f"image (N, C, *{map_.axes} axes) for {type(map_).__name__}", f"shape {shape}", do)
+    found = map_.to(image).coords(size or map_.size or shape[2:])
+    wide = str(image.dtype).endswith("float64") or not str(found.dtype).endswith("float64")
+    return found if wide else _single(found)
+
+
+def no_size(where: str, size: Sequence[int] | None) -> None:
+    """Refuse ``size`` beside an array of coordinates, whose shape is the output's."""
+    if size is not None:
+        do = "leave it away: coords already say where every output point lies"
+        raise ArgumentTypeError(where, "size only with a map", f"size={tuple(size)} and an array", do)
+
+
+def _single(found: Any) -> Any:
+    return found.float() if hasattr(found, "float") else found.astype("float32")

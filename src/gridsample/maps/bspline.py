@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free-form deformation: x_in = x_out + Σ_k B(c - k) d[k], a cubic B-spline over a coarse grid of control points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from gridsample.errors import RankError, ShapeError, unknown
+from gridsample.maps import arrays
+from gridsample.maps.arrays import Array
+from gridsample.maps.base import Components, Map, spatial
+from gridsample.spec.frames import ORDERS
+
+
+class BSplineField(Map):
+    """x_in = x_out + Σ_k B(c(x_out) - k) d[k], B the cubic B-spline, d the displacements of control points, in pixels.
+
+    Shapes:
+        control: (N or 1, D, *m), or without N; at least 4 control points on each axis.
+        size: the output's spatial lengths, in memory order.
+
+    Convention:
+        Control point 1 lies on the first pixel of an axis and point m - 2 on the last, so one row of points lies
+        outside at each end: c = 1 + x (m - 3) / (n - 1). Beyond those the field goes on as it is there. Displacements
+        are the spline's coefficients, not its values (no prefilter); all zero is exactly the identity, all equal
+        exactly that shift up to rounding. order: "xy" has component 0 along x. Rueckert et al. 1999.
+
+    Raises:
+        RankError, ShapeError.
+
+    >>> import numpy as np, gridsample as gs
+    >>> control = np.zeros((2, 4, 4))
+    >>> control[0] = 3.0
+    >>> gs.maps.BSplineField(control, size=(20, 30))([[7.0, 5.0]])
+    array([[10.,  5.]])
+    """
+
+    def __init__(self, control: Any, size: Sequence[int], *, order: str = "xy") -> None:
+        if order not in ORDERS:
+            raise unknown("BSplineField", "order", order, ORDERS)
+        control = arrays.one("BSplineField", "control", control)
+        self.axes = len(tuple(size))
+        if control.ndim == self.axes + 1:
+            control = control[None]
+        if not 1 <= self.axes <= 3 or control.ndim != self.axes + 2 or control.shape[1] != self.axes:
+            got = f"shape {tuple(control.shape)}"
+            raise RankError("BSplineField", f"control (N, {self.axes}, *m) for a {self.axes}D output", got, "see size")
+        if min(control.shape[2:]) < 4:
+            got = f"{tuple(control.shape[2:])}"
+            raise ShapeError("BSplineField", "4 control points or more on each axis", got, "give more")
+        if order == "ij":
+            control = control[:, list(reversed(range(self.axes)))]
+        self.control = control  # (N, D, *m), x first, pixels
+        self.size = spatial("BSplineField", "size", size, self.axes)
+
+    def _at(self, xs: Components) -> list[Array]:
+        """Points of any shape: 4^D control points are read for each."""
+        xp, m = arrays.namespace(self.control), self.control.shape[2:]
+        located = [self._located(x, self.axes - 1 - j) for j, x in enumerate(xs)][::-1]  # memory order
+        flat = self.control.reshape(*self.control.shape[:2], -1)
+        total: list[Any] = [0] * self.axes
+        for taps in product(range(4), repeat=self.axes):
+            index, weight = 0, 1.0
+            for d, k in enumerate(taps):
+                i, weights = located[d]
+                index = index * m[d] + i + k
+                weight = weight * weights[k]
+            for j in range(self.axes):
+                total[j] = total[j] + weight * _gathered(xp, flat[:, j], index)
+        return [x + u for x, u in zip(xs, total, strict=True)]
+
+    def coords(self, size: Sequence[int] | None = None) -> Array:
+        field = self.displacements(size)
+        return arrays.stacked([x + field[:, j] for j, x in enumerate(self.ramps(self.output_size(size)))])
+
+    def displacements(self, size: Sequence[int] | None = None) -> Array:
+        """The field at every pixel of an output, (N, D, *size): the control points times a matrix for each axis."""
+        field = self.control
+        for d, n in enumerate(self.output_size(size)):
+            field = _along(field, self._matrix(arrays.ramp(self.control, n), d), 2 + d)
+        return field
+
+    def _located(self, x: Array, d: int) -> tuple[Array, list[Array]]:
+        """First control point and the four weights, of positions along spatial axis ``d``."""
+        xp, m = arrays.namespace(x), self.control.shape[2 + d]
+        c = xp.clip(x * self._per_pixel(d), 0.0, float(m - 3))  # - 1, and + 1 for the point before
+        i = xp.clip(xp.floor(arrays.detached(c)), 0.0, float(m - 4))
+        index = i.to(xp.int64) if arrays.library(i) == "torch" else i.astype(int)
+        return index, weights(c - i)
+
+    def _per_pixel(self, d: int) -> float:
+        assert self.size is not None
+        return float(self.control.shape[2 + d] - 3) / max(self.size[d] - 1, 1)
+
+    def _matrix(self, x: Array, d: int) -> Array:
+        index, taps = self._located(x, d)
+        columns = arrays.ramp(x, self.control.shape[2 + d])
+        return sum((columns[None] == (index + k)[:, None]) * taps[k][:, None] for k in range(4))
+
+    def _details(self) -> str:
+        numbers = arrays.concrete(self.control)
+        count = "×".join(map(str, self.control.shape[2:]))
+        return f"{count} control points" + ("" if numbers is None else f" up to {np.abs(numbers).max():.3g} px")
+
+
+def weights(t: Array) -> list[Array]:
+    """The cubic B-spline's four weights."""
+    s = 1 - t
+    return [s * s * s / 6, 2 / 3 - t * t * (1 - t / 2), 2 / 3 - s * s * (1 - s / 2), t * t * t / 6]
+
+
+def _along(field: Array, matrix: Array, axis: int) -> Array:
+    xp = arrays.namespace(field)
+    moved = xp.matmul(xp.moveaxis(field, axis, -1), xp.swapaxes(matrix, 0, 1))
+    return xp.moveaxis(moved, -1, axis)
+
+
+def _gathered(xp: Any, flat: Array, index: Array) -> Array:
+    """flat (N, M) at index (N or 1, …): (N, …)."""
+    if flat.shape[0] == 1:
+        return flat[0][index]
+    count = max(flat.shape[0], index.shape[0])
+    index = xp.broadcast_to(index, (count, *index.shape[1:]))
+    rows = arrays.ramp(flat, flat.shape[0])
+    rows = rows.to(xp.int64) if arrays.library(rows) == "torch" else rows.astype(int)
+    return flat[arrays.raised(rows, index), index]
