@@ -32,9 +32,11 @@ template <class T, int D, int K> struct Block {
   // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below
   int rows, cols, pitch, points;
   int64_t batch, outer_coords, outer_values, outer_grad_coords;  // byte offsets of the tile's first point
+  int64_t place[3];  // its index in the output, if that has no more than three axes: of the last ones
   bool any_dead;
 
   alignas(64) double coordinate[D][capacity];  // C[D][capacity] of the coordinate type
+  alignas(64) double made[capacity * D];        // C[cols][D]: one row, of coordinates that no array holds
   alignas(64) int32_t index[D][capacity];      // first tap
   alignas(64) T fraction[D][capacity];
   alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels, backward: push and the gradients for images whose channels are adjacent in memory (channels_last). One point at
-// a time, its weights spread over a vector of channels: no two lanes ever add to the same pixel. A pixel's sum has the order
-// it has in push.hpp; a point's sum over channels is made lane by lane, and the lanes are added last.
+// a time, its weights spread over a vector of channels: no two lanes ever add to the same pixel. A pixel's sum is in ascending
+// order of points, and of taps within a point; a point's sum over channels is made lane by lane, and the lanes are added last.
 #pragma once
 #include "channels.hpp"
 #include "reduce.hpp"

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <thread>
 
+#include "clear.hpp"
 #include "gridsample/sample.hpp"
 #include "job.hpp"
 #include "memory.hpp"
@@ -93,6 +95,15 @@ PointArray point_array(const View& v, int first_point, int points, bool componen
   return a;
 }
 
+PointArray matrix_array(const View& v) {
+  PointArray a{};
+  a.data = v.data;
+  a.batch = v.stride[0];
+  a.row = v.stride[1];
+  a.col = v.stride[2];
+  return a;
+}
+
 // Can all point axes be walked as one, in every array that is given?
 bool flat(const Job& job, const PointArray& a) {
   if (!a.data) return true;
@@ -107,21 +118,24 @@ bool flat(const Job& job, const PointArray& a) {
 }
 
 // Tiles of 128 columns keep the reads of a rotated picture inside the first cache and the TLB; rows not much longer are
-// taken whole, for memory streams best in long stretches, and short ones as one long row if memory allows.
+// taken whole, for memory streams best in long stretches, and short ones as one long row if memory allows. Which points are
+// one tile's decides in which order pixels are added to: it depends on shapes alone, not on whether rows could be joined.
 void cut_tiles(Job& job, int taps) {
   const std::int64_t capacity = tile_points(job.problem.axes, taps);
-  if (job.cols < 64 && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
-    for (int i = 0; i < job.outer_rank; ++i) job.cols *= job.outer_shape[i];
+  const bool made = job.problem.given != Given::points;  // from a place in the output, of which nothing may be joined
+  const std::int64_t wide = job.rows == 1 ? capacity : job.cols <= 256 ? 256 : 128;
+  job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
+  const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
+  job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
+  job.long_rows = job.cols >= 64;
+  if (!made && !job.long_rows && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
+    job.tile_cols = job.target ? job.tile_rows * job.cols : capacity;
     job.cols *= job.rows;
-    job.rows = 1;
-    job.outer_rank = 0;
-    job.tile_rows = 1;
-    job.tile_cols = capacity;
-  } else {
-    const std::int64_t wide = job.rows == 1 ? capacity : job.cols <= 256 ? 256 : 128;
-    job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
-    const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
-    job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
+    job.rows = job.tile_rows = 1;
+    if (!job.target) {
+      for (int i = 0; i < job.outer_rank; ++i) job.cols *= job.outer_shape[i];
+      job.outer_rank = 0;
+    }
   }
   job.row_tiles = (job.rows + job.tile_rows - 1) / job.tile_rows;
   job.col_tiles = (job.cols + job.tile_cols - 1) / job.tile_cols;
@@ -144,9 +158,12 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(taps == 1 || taps == 2 || taps == 4, "a kernel of 1, 2 or 4 taps");
   expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "the kernel's degree");
   const View &image = *(arrays.image ? arrays.image : arrays.target), &coords = *arrays.coords, &values = *arrays.values;
-  const int points = coords.rank - 2;
+  const bool made = problem.given != Given::points;
+  const int points = made ? axes : coords.rank - 2;
   expect(image.rank == axes + 2, "an image of rank 2 + axes");
-  expect(points >= 0 && coords.shape[coords.rank - 1] == axes, "coords whose last axis has one entry per spatial axis");
+  if (made) expect(coords.rank == 3 && coords.shape[1] == axes + (problem.given == Given::homography) && coords.shape[2] == axes + 1,
+                   "one matrix of the map per batch element");
+  else expect(points >= 0 && coords.shape[coords.rank - 1] == axes, "coords whose last axis has one entry per spatial axis");
   expect(values.rank == points + 2 + arrays.jacobian, "values of rank 2 + the coords' point axes");
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
@@ -158,7 +175,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   job.image_batches = image.shape[0];
   job.coords_batches = coords.shape[0];
   expect(values.shape[0] == job.batch && values.shape[1] == job.channels, "values of (batch, channels, *points)");
-  for (int i = 0; i < points; ++i) expect(values.shape[2 + i] == coords.shape[1 + i], "values shaped like the coords");
+  for (int i = 0; i < points && !made; ++i) expect(values.shape[2 + i] == coords.shape[1 + i], "values shaped like the coords");
   unsigned used = 0;
   job.buries = problem.fill != 0;
   for (int d = 0; d < axes; ++d) {
@@ -184,29 +201,34 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
     extent += std::abs(job.image_stride[d]) * job.size[d];
   }
   job.short_offsets = extent < (std::int64_t(1) << 31);
-  job.unit_column = job.image_stride[axes - 1] == (image.scalar == Scalar::f32 ? 4 : 8);
+  job.item = image.scalar == Scalar::f32 ? 4 : 8;
+  job.unit_column = job.image_stride[axes - 1] == job.item;
 
   const Axis& fastest = problem.axis[axes - 1];
   const bool stays = fastest.fold_coordinate || fastest.rule.family != table::Family::periodic;
   job.windowed = job.short_offsets && job.unit_column && stays && job.size[axes - 1] >= 2;
-  for (int d = 0; d < axes; ++d) job.small = job.small || job.size[d] <= small_axis;
+  job.windows = true;
+  for (int d = 0; d < axes; ++d) {
+    const Axis& axis = problem.axis[d];
+    job.small = job.small || job.size[d] <= small_axis;
+    job.windows = job.windows && (axis.fold_coordinate || axis.rule.family != table::Family::periodic);
+  }
 
   job.outer_rank = std::max(points - 2, 0);
-  for (int i = 0; i < job.outer_rank; ++i) job.outer_shape[i] = coords.shape[1 + i];
-  job.rows = points >= 2 ? coords.shape[points - 1] : 1;
-  job.cols = points >= 1 ? coords.shape[points] : 1;
-  job.coords = point_array(coords, 1, points, true);
+  for (int i = 0; i < job.outer_rank; ++i) job.outer_shape[i] = values.shape[2 + i];
+  job.rows = points >= 2 ? values.shape[points] : 1;
+  job.cols = points >= 1 ? values.shape[points + 1] : 1;
+  job.coords = made ? matrix_array(coords) : point_array(coords, 1, points, true);
   job.coords_f64 = coords.scalar == Scalar::f64;
   job.values = point_array(values, 2, points, arrays.jacobian);
   if (arrays.grad_coords) {
     expect(same_shape(*arrays.grad_coords, coords), "a coords gradient shaped like the coords");
-    job.grad_coords = point_array(*arrays.grad_coords, 1, points, true);
+    job.grad_coords = made ? matrix_array(*arrays.grad_coords) : point_array(*arrays.grad_coords, 1, points, true);
   }
   // worth it from a few channels on
-  const std::int64_t item = image.scalar == Scalar::f32 ? 4 : 8;
-  job.channels_last = !arrays.jacobian && job.channels >= 4 && job.image_channel == item && job.values.channel == item;
+  job.channels_last = !arrays.jacobian && job.channels >= 4 && job.image_channel == job.item && job.values.channel == job.item;
   cut_tiles(job, taps);
-  job.channel_blocks = job.bands = 1;
+  job.channel_blocks = 1;
   return job;
 }
 
@@ -246,21 +268,43 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   if (empty(job)) return;
   expect_writes(out);
   threads = worthwhile(job, threads);
-  const double item = image.scalar == Scalar::f32 ? 4 : 8;
-  job.streams = double(job.batch) * double(job.channels) * points_of(job) * item >= streamed_bytes;
+  job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(job.item) >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
 }
 
-void run_push(Job job, Scalar scalar, int threads) {
+// Runs a verb that adds to the target: one task for each of its images, or, where those are few, one for each tile.
+void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
   if (job.image_batches == 0 || job.channels == 0) return;
+  const Loop loop = loop_for(verb, job, scalar);
   threads = worthwhile(job, threads);
-  if (job.image_batches < threads) {
-    job.channel_blocks = std::min<std::int64_t>(job.channels, blocks_for(job.image_batches, job.channels, threads));
-    const std::int64_t tasks = job.image_batches * job.channel_blocks;
-    if (tasks < threads) job.bands = std::clamp<std::int64_t>((threads + tasks - 1) / tasks, 1, job.size[0]);
-  }
-  run_tasks(job, loop_for(Verb::push, job, scalar), job.image_batches * job.channel_blocks * job.bands, threads);
+  const std::int64_t tasks = job.batch * job.tiles;
+  if (threads == 1 || tasks < 2 || job.image_batches >= 2 * threads) return run_tasks(job, loop, job.image_batches, threads);
+  Turns turns(job.image_batches * job.channels);
+  job.turns = &turns;
+  run_tasks(job, clear_task, clear_tasks(job), threads);
+  run_tasks(job, loop, tasks, threads);
+}
+
+// Runs what computes the coordinates' gradient; a matrix's is then added up from the tiles' parts, in their order.
+template <class Run> void with_matrices(Job job, Run run) {
+  if (job.problem.given == Given::points) return run(job);
+  const int axes = job.problem.axes, square = (axes + 1) * (axes + 1);
+  std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * square));
+  job.matrices = parts.data();
+  run(job);
+  for (std::int64_t n = 0; n < job.coords_batches; ++n)
+    for (int c = 0; c < axes + (job.problem.given == Given::homography); ++c)
+      for (int d = 0; d <= axes; ++d) {
+        double sum = 0;
+        for (std::int64_t tile = 0; tile < job.tiles; ++tile)
+          sum += parts[std::size_t((n * job.tiles + tile) * square + c * (axes + 1) + d)];
+        const int column = d == axes ? axes : job.problem.axis[d].component;
+        char* to = job.grad_coords.data + n * job.grad_coords.batch + c * job.grad_coords.row + column * job.grad_coords.col;
+        const float rounded = float(sum);
+        if (job.coords_f64) std::memcpy(to, &sum, sizeof sum);
+        else std::memcpy(to, &rounded, sizeof rounded);
+      }
 }
 
 }  // namespace
@@ -276,7 +320,7 @@ void pull_grad(const Problem& problem, const View& image, const View& coords, co
 void push(const Problem& problem, const View& values, const View& coords, const View& image, int threads) {
   const Job job = make_job(problem, {nullptr, &coords, &values, nullptr, &image, false});
   expect_writes(image);
-  run_push(job, image.scalar, threads);
+  run_adding(Verb::push, job, image.scalar, threads);
 }
 
 void backward(const Problem& problem, const View& grad, const View& image, const View& coords, const View* grad_image,
@@ -286,22 +330,23 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
   if (grad_coords) expect_writes(*grad_coords);
   if (grad_image && grad_coords) {
-    // In one pass when each batch element is one task and both images are walked alike.
+    // in one pass when both sides have a batch of their own, and both images are walked alike
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
-    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
-    const int useful = worthwhile(job, threads);
-    if (alike && !empty(job) && job.image_batches == job.coords_batches && job.batch >= useful) {
+    const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
+    if (alike && !empty(job) && job.image_batches == job.coords_batches) {
       expect_writes(*grad_image);
-      return run_tasks(job, loop_for(Verb::both_gradients, job, image.scalar), job.batch, useful);
+      return with_matrices(job, [&](const Job& whole) { run_adding(Verb::both_gradients, whole, image.scalar, threads); });
     }
   }
   if (grad_image) push(problem, grad, coords, *grad_image, threads);
   if (grad_coords) {
-    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
+    const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
     // an image without batch or channels still has coordinates, whose gradient is zero
-    if (job.coords_batches > 0 && job.tiles > 0)
-      run_tasks(job, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
-                worthwhile(job, threads));
+    with_matrices(job, [&](const Job& whole) {
+      if (job.coords_batches > 0 && job.tiles > 0)
+        run_tasks(whole, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
+                  worthwhile(job, threads));
+    });
   }
 }
 

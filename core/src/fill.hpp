@@ -12,7 +12,8 @@ namespace gridsample::GS_TARGET {
 template <class T, int D> GS_INLINE bool packed(const Job& job) {
   const PointArray& coords = job.coords;
   bool fits = job.coords_f64 == (sizeof(T) == 8) && job.short_offsets;
-  fits = fits && coords.component == int64_t(sizeof(T)) && coords.col == int64_t(sizeof(T)) * D;
+  fits = fits && (job.problem.given != Given::points ||
+                  (coords.component == int64_t(sizeof(T)) && coords.col == int64_t(sizeof(T)) * D));
   for (int d = 1; d < D; ++d)
     fits = fits && fold_of(job.problem.axis[d], job.size[d]) == fold_of(job.problem.axis[0], job.size[0]);
   return fits;
@@ -75,29 +76,29 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   using Unsigned = typename Vector<T>::unsigned_index;
   const Job& job;
   Block<T, D, K>& block;
-  Band band;
   Weights<T, K, GRADIENT> weights;
   Ruler<T> ruler[D];
-  Vec<T> low[D], high[D];      // of a pixel whose taps all are pixels of the band
+  Vec<T> low[D], high[D];      // of a pixel whose taps all are pixels
   Vec<T> before[D], behind[D];  // the next pixels none of whose taps is one of the image
   Unsigned stride[D];
   Index<T> last[D];  // pixel
   int component[D];
   bool clamps[D];  // or there are holes beyond it
   bool inside_quickly, outside_quickly, rim_everywhere;
+  bool indexes;  // first taps are asked for, not only the offset they come to
 
-  Filler(const Job& job, Block<T, D, K>& block, Band band)
-      : job(job), block(block), band(band), weights(job.problem.kernel) {
+  Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel) {
+    indexes = K == 2 && job.windows && job.target;
     // what is folded has left the image all the same, and is not sampled if there is an outside value
     inside_quickly = F == Fold::none || !job.problem.has_outside;
     outside_quickly = F == Fold::none && !job.problem.has_outside;
-    rim_everywhere = K <= 2 && job.small && band.all(job) && !job.buries && !job.problem.has_outside;
+    rim_everywhere = K <= 2 && job.small && !job.buries && !job.problem.has_outside;
     const T never = T(__builtin_nan(""));
     for (int d = 0; d < D; ++d) {
       ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
       const int64_t n = job.size[d], back = K == 1 ? 0 : -ruler[d].first_tap;  // taps before the pixel
-      low[d] = splat<T>(not_below<T>((d == 0 ? band.low : 0) + back));
-      high[d] = splat<T>(not_above<T>((d == 0 ? band.high : n) - K + back));
+      low[d] = splat<T>(T(back));
+      high[d] = splat<T>(not_above<T>(n - K + back));
       const bool hole = job.problem.axis[d].rule.family == table::Family::hole;
       before[d] = splat<T>(hole ? T(back - K) : never);
       behind[d] = splat<T>(hole ? not_below<T>(n + back) : never);
@@ -146,6 +147,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       if constexpr (K > 1) weights.store_at(block, d, p, x[d] - pixel[d]);
       Index<T> first = to_index<T>(pixel[d]);
       if constexpr (K > 2) first += ruler[d].first_tap;
+      if (indexes) store(block.index[d] + p, first);
       offset += (Unsigned)first * stride[d];
     }
     store(block.offset + p, (Index<T>)offset);
@@ -154,6 +156,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 
   GS_INLINE Index<T> store_placed(const Placed<T>& placed, int d, int p) const {
     if constexpr (GRADIENT) store(block.slope[d] + p, placed.slope);
+    if (indexes) store(block.index[d] + p, placed.first);
     if constexpr (K > 1) weights.store_at(block, d, p, placed.fraction);
     else if (job.buries) store(block.weight[d][0] + p, splat<T>(1));  // a sign, when it is folded
     return placed.first;
@@ -165,7 +168,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   __attribute__((noinline)) Where fill_carefully(const char* from, int count, int p) const {
     const Points<T, D> points = load_points<T, D>(from, count);
     for (int d = 0; d < D; ++d) store(block.index[d] + p, place_axis(points, d, p));
-    return Folder<T, D, K>{job, block, band}.classify_vector(p, !band.all(job));
+    return Folder<T, D, K>{job, block}.classify_vector(p);
   }
 
   // A tap as Folder::fold_axis has it, for boundaries that all clamp, or all have holes.
@@ -224,9 +227,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   template <bool CLAMPS> void fill_as_edge() const {
     const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
-    const int64_t row_stride = job.coords.row;
-    const char* from = job.coords.data + block.outer_coords;
-    for (int row = 0; row < rows; ++row, from += row_stride) {
+    for (int row = 0; row < rows; ++row) {
+      const char* from = coords_row<T, D>(job, block, row);
       for (int col = 0, p = row * pitch; col < cols; col += lanes<T>, p += lanes<T>) {
         const char* at = from + col * int64_t(D * sizeof(T));
         if (!own.template fill_rim_quickly<CLAMPS>(load_points<T, D>(at, cols - col), p))
@@ -240,9 +242,9 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     if (rim_everywhere) return clamps[0] ? fill_as_edge<true>() : fill_as_edge<false>();
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     const int whole = inside_quickly ? cols / lanes<T> * lanes<T> : 0;
-    const int64_t row_stride = job.coords.row, point_bytes = D * sizeof(T);
-    const char* from = job.coords.data + block.outer_coords;
-    for (int row = 0; row < rows; ++row, from += row_stride) {
+    constexpr int64_t point_bytes = D * sizeof(T);
+    for (int row = 0; row < rows; ++row) {
+      const char* from = coords_row<T, D>(job, block, row);
       int start = 0, col = 0;
       Where now = Where::edge;
       for (; col < whole; col += lanes<T>) {
@@ -261,24 +263,24 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 };
 
 template <class T, int D, int K, Fold F, bool GRADIENT>
-void fill_packed(const Job& job, Block<T, D, K>& block, Band band) {
-  Filler<T, D, K, F, GRADIENT>(job, block, band).fill();
+void fill_packed(const Job& job, Block<T, D, K>& block) {
+  Filler<T, D, K, F, GRADIENT>(job, block).fill();
 }
 
 template <class T, int D, int K, bool GRADIENT>
-void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block, Band band) {
+void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block) {
   find_tile(job, batch, tile, block);
   if (packed<T, D>(job)) {
     switch (fold_of(job.problem.axis[0], job.size[0])) {
-      case Fold::none: fill_packed<T, D, K, Fold::none, GRADIENT>(job, block, band); break;
-      case Fold::clip: fill_packed<T, D, K, Fold::clip, GRADIENT>(job, block, band); break;
-      case Fold::half_pixel: fill_packed<T, D, K, Fold::half_pixel, GRADIENT>(job, block, band); break;
-      case Fold::whole_pixel: fill_packed<T, D, K, Fold::whole_pixel, GRADIENT>(job, block, band); break;
+      case Fold::none: fill_packed<T, D, K, Fold::none, GRADIENT>(job, block); break;
+      case Fold::clip: fill_packed<T, D, K, Fold::clip, GRADIENT>(job, block); break;
+      case Fold::half_pixel: fill_packed<T, D, K, Fold::half_pixel, GRADIENT>(job, block); break;
+      case Fold::whole_pixel: fill_packed<T, D, K, Fold::whole_pixel, GRADIENT>(job, block); break;
     }
   } else {
     locate<T, D, K>(job, block, GRADIENT);
     weigh<T, D, K>(job.problem, block, GRADIENT);
-    Folder<T, D, K>{job, block, band}.classify();
+    Folder<T, D, K>{job, block}.classify();
   }
 }
 

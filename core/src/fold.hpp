@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fold: which pixel a tap outside the image reads. Each vector of points is first told apart into interior, edge and
 // outside; only edge vectors pay for folding, tap by tap, into a pixel and a sign or a hole.
-// With a band [low, high) of the first axis (a task of push owns one), taps outside the band are holes as well.
 #pragma once
 #include "block.hpp"
 
 namespace gridsample::GS_TARGET {
 
-struct Band {
-  int64_t low, high;
-  bool all(const Job& job) const { return low == 0 && high == job.size[0]; }
-};
-
 template <class T, int D, int K> struct Folder {
   const Job& job;
   Block<T, D, K>& block;
-  Band band;
 
   // A periodic rule, in double, where every index and product is exact; false for a hole.
   static bool fold_periodic(const table::BoundaryRow& rule, int64_t n, int32_t& j, T& sign) {
@@ -35,7 +28,6 @@ template <class T, int D, int K> struct Folder {
   GS_INLINE void fold_axis(int d, int p) {
     const Axis& axis = job.problem.axis[d];
     const int32_t n = int32_t(job.size[d]);
-    const int32_t low = d == 0 ? int32_t(band.low) : 0, high = d == 0 ? int32_t(band.high) : n;
     // a position already folded needs no tap beyond the rim
     const table::Family family = axis.fold_coordinate ? table::Family::hole : axis.rule.family;
     for (int k = 0; k < K; ++k) {
@@ -58,7 +50,6 @@ template <class T, int D, int K> struct Folder {
           block.derivative[d][k][p + l] *= sign;
         }
       }
-      hole |= (j < low) | (j >= high);
       store(block.hole[d][k] + p, __builtin_convertvector(hole, Mask<T>));
       j = j < 0 ? Index<T>{} : j;
       j = j >= n ? Index<T>{} + (n - 1) : j;
@@ -87,14 +78,12 @@ template <class T, int D, int K> struct Folder {
       }
   }
 
-  // Lanes all of whose taps are pixels of the band.
-  GS_INLINE Index<T> inside(int p, bool banded) const {
+  // Lanes all of whose taps are pixels.
+  GS_INLINE Index<T> inside(int p) const {
     Index<T> found = ~Index<T>{};
     for (int d = 0; d < D; ++d) {
       const Index<T> i = load<Index<T>>(block.index[d] + p);
-      const int32_t low = d == 0 && banded ? int32_t(band.low) : 0;
-      const int32_t last = (d == 0 && banded ? int32_t(band.high) : int32_t(job.size[d])) - K;
-      found &= (i >= low) & (i <= last);
+      found &= (i >= 0) & (i <= int32_t(job.size[d]) - K);
     }
     return found;
   }
@@ -126,17 +115,13 @@ template <class T, int D, int K> struct Folder {
     }
   }
 
-  Where classify_rim(int p, bool banded) {
-    Index<T> beyond{}, elsewhere{};  // no tap is a pixel of the image; of the band
+  Where classify_rim(int p) {
+    Index<T> beyond{};  // no tap is a pixel
     for (int d = 0; d < D; ++d) {
       const Index<T> i = load<Index<T>>(block.index[d] + p);
       if (job.problem.axis[d].rule.family == table::Family::hole) beyond |= (i <= -K) | (i >= int32_t(job.size[d]));
     }
-    if (banded) {
-      const Index<T> i = load<Index<T>>(block.index[0] + p);
-      elsewhere = inside(p, false) & ((i <= int32_t(band.low) - K) | (i >= int32_t(band.high)));
-    }
-    if (!any(~(beyond | elsewhere))) return Where::outside;
+    if (!any(~beyond)) return Where::outside;
     fold(p);
     return Where::edge;
   }
@@ -161,17 +146,16 @@ template <class T, int D, int K> struct Folder {
     for (int l = 0; l < lanes<T>; ++l) to[l] = join(to[l], from[l]);
   }
 
-  Where classify_vector(int p, bool banded) {
-    if (!any(~inside(p, banded)) && set_offsets(p)) return Where::interior;
-    return classify_rim(p, banded);
+  Where classify_vector(int p) {
+    if (!any(~inside(p)) && set_offsets(p)) return Where::interior;
+    return classify_rim(p);
   }
 
   void classify() {
-    const bool banded = !band.all(job);
     if (!job.short_offsets) set_origin();
     for (int row = 0; row < block.rows; ++row)
       for (int col = 0; col < block.cols; col += lanes<T>)
-        block.note(row, col, 1, classify_vector(row * block.pitch + col, banded));
+        block.note(row, col, 1, classify_vector(row * block.pitch + col));
   }
 };
 

@@ -6,6 +6,7 @@
 
 #include "gridsample/problem.hpp"
 #include "gridsample/view.hpp"
+#include "turns.hpp"
 
 namespace gridsample {
 
@@ -35,18 +36,23 @@ struct Job {
   bool short_offsets;  // every offset inside one channel fits 32 bits
   bool windowed;       // both taps along the fastest axis are among two adjacent pixels, at the rim as well (two-tap kernels)
   bool small;          // so small an image that most vectors of points would reach its rim
+  bool windows;        // taps beyond the rim are holes or the rim's own, on every axis: a window can stand for them
 
-  PointArray coords, values, grad_coords;
+  PointArray coords, values, grad_coords;  // of a matrix in place of coords: batch, row and col
+  double* matrices;  // each tile's part of a matrix's gradient, (coords_batches, tiles, D + 1, D + 1)
   bool coords_f64, unit_column, channels_last;
   bool streams;  // the values are too many to be found in a cache later, and need not be read into it now
   std::int64_t image_batches, coords_batches;  // N or 1
 
   int outer_rank;
+  bool long_rows;  // of points, before any were joined
   std::int64_t outer_shape[max_rank], rows, cols;
   std::int64_t tile_rows, tile_cols, row_tiles, col_tiles, tiles;
 
   // How the work is cut into tasks; never changes a bit of the result.
-  std::int64_t channel_blocks, bands;
+  std::int64_t channel_blocks;
+  Turns* turns;  // of each channel of each image of the target; none where one task adds all that an image gets
+  std::int64_t item;  // bytes of a pixel's channel
 };
 
 enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients };
@@ -54,7 +60,7 @@ inline constexpr int verb_count = 5;
 
 // One task of a job. `scratch` is scratch_bytes of memory of this thread's own, aligned to 64.
 using Loop = void (*)(const Job&, std::int64_t task, char* scratch);
-inline constexpr std::size_t scratch_bytes = 2 << 20;
+inline constexpr std::size_t scratch_bytes = 3 << 20;
 
 struct Target {
   const char* name;

@@ -4,7 +4,7 @@
 // for the points of one tile, one axis at a time. The arithmetic is done in C, the coordinates' own type or better.
 // Assumes nothing of the coordinates: what is not finite or huge is tamed in floating point, before any integer cast.
 #pragma once
-#include "block.hpp"
+#include "made.hpp"
 
 namespace gridsample::GS_TARGET {
 
@@ -183,11 +183,13 @@ void locate_as(const Job& job, B& block, bool gradient) {
   C* rows[D];
   for (int r = 0; r < block.rows; ++r) {
     for (int d = 0; d < D; ++d) rows[d] = reinterpret_cast<C*>(block.coordinate[d]) + r * block.pitch;
-    const char* row = job.coords.data + block.outer_coords + r * job.coords.row;
-    if (job.coords_f64)
-      load_row<double, C, D>(row, job.coords.col, job.coords.component, block.cols, block.pitch, rows);
-    else
-      load_row<float, C, D>(row, job.coords.col, job.coords.component, block.cols, block.pitch, rows);
+    const auto load = [&](auto zero) {
+      using G = decltype(zero);
+      load_row<G, C, D>(coords_row<G, D>(job, block, r), coords_col(job, D * sizeof(G)), coords_component(job, sizeof(G)),
+                        block.cols, block.pitch, rows);
+    };
+    if (job.coords_f64) load(0.0);
+    else load(0.0f);
   }
   for (int d = 0; d < D; ++d) switch (fold_of(job.problem.axis[d], job.size[d])) {
       case Fold::none: locate_axis<T, C, Fold::none, ONE_TAP>(job, d, block, gradient); break;
@@ -204,12 +206,15 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   int64_t outer = tile / job.col_tiles / job.row_tiles;
   const auto start = [&](const PointArray& a, int64_t b) { return b * a.batch + row0 * a.row + col0 * a.col; };
   block.batch = batch;
+  block.place[1] = row0;
+  block.place[2] = col0;
   block.outer_coords = start(job.coords, job.coords_batches == 1 ? 0 : batch);
   block.outer_values = start(job.values, batch);
   block.outer_grad_coords = start(job.grad_coords, job.coords_batches == 1 ? 0 : batch);
   for (int a = job.outer_rank - 1; a >= 0; --a) {
     const int64_t at = outer % job.outer_shape[a];
     outer /= job.outer_shape[a];
+    block.place[0] = at;
     block.outer_coords += at * job.coords.outer[a];
     block.outer_values += at * job.values.outer[a];
     block.outer_grad_coords += at * job.grad_coords.outer[a];

@@ -139,7 +139,7 @@ template <class T, int D, int K> void pull_task(const Job& job, int64_t task, ch
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
-  fill_block<T, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block, {0, job.size[0]});
+  fill_block<T, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block);
   if (job.channels_last) pull_channels_last<T, D, K>(job, block);
   else if (job.unit_column) pull_channels<T, D, K, true>(job, block, from, to);
   else pull_channels<T, D, K, false>(job, block, from, to);
@@ -148,7 +148,7 @@ template <class T, int D, int K> void pull_task(const Job& job, int64_t task, ch
 
 template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, char* scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
-  fill_block<T, D, K, true>(job, task / job.tiles, task % job.tiles, block, {0, job.size[0]});
+  fill_block<T, D, K, true>(job, task / job.tiles, task % job.tiles, block);
   if (job.unit_column) pull_grad_channels<T, D, K, true>(job, block, 0, job.channels);
   else pull_grad_channels<T, D, K, false>(job, block, 0, job.channels);
 }

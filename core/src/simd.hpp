@@ -155,6 +155,71 @@ template <class T, int D, int first> GS_INLINE Vec<T> component(const Vec<T>* v)
   return component_of<Vec<T>, D, first, lanes<T>>(v, typename Count<lanes<T>>::type{});
 }
 
+// Adjacent elements of two vectors, alternately: a0 b0 a1 b1 ...; and the reverse of it.
+template <class V, int n, int... I> GS_INLINE void zip_as(V& a, V& b, Sequence<I...>) {
+  const V low = __builtin_shufflevector(a, b, (I / 2 + I % 2 * n)...);
+  b = __builtin_shufflevector(a, b, (n / 2 + I / 2 + I % 2 * n)...);
+  a = low;
+}
+template <class T> GS_INLINE void zip(Vec<T>& a, Vec<T>& b) {
+  zip_as<Vec<T>, lanes<T>>(a, b, typename Count<lanes<T>>::type{});
+}
+template <class T> GS_INLINE void unzip(Vec<T>& a, Vec<T>& b) {
+  const Vec<T> both[2] = {a, b};
+  a = component<T, 2, 0>(both);
+  b = component<T, 2, 1>(both);
+}
+
+// From `count` vectors of one component each (a power of two) to points whose components are adjacent; and back.
+template <class T, int count> GS_INLINE void mix(Vec<T>* v) {
+  if constexpr (count > 1) {
+    Vec<T> even[count / 2], odd[count / 2];
+    for (int i = 0; i < count / 2; ++i) even[i] = v[2 * i], odd[i] = v[2 * i + 1];
+    mix<T, count / 2>(even);
+    mix<T, count / 2>(odd);
+    for (int i = 0; i < count / 2; ++i) {
+      zip<T>(even[i], odd[i]);
+      v[2 * i] = even[i], v[2 * i + 1] = odd[i];
+    }
+  }
+}
+template <class T, int count> GS_INLINE void part(Vec<T>* v) {
+  if constexpr (count > 1) {
+    Vec<T> even[count / 2], odd[count / 2];
+    for (int i = 0; i < count / 2; ++i) {
+      even[i] = v[2 * i], odd[i] = v[2 * i + 1];
+      unzip<T>(even[i], odd[i]);
+    }
+    part<T, count / 2>(even);
+    part<T, count / 2>(odd);
+    for (int i = 0; i < count / 2; ++i) v[2 * i] = even[i], v[2 * i + 1] = odd[i];
+  }
+}
+
+// The reverse of `component`: D vectors of one component each to D adjacent vectors of points.
+template <class V, int D, int n, int j, int... I> GS_INLINE V mixed_of(const V* v, Sequence<I...>) {
+  const V two = __builtin_shufflevector(v[0], v[1], ((j * n + I) % D * n % (2 * n) + (j * n + I) / D)...);
+  if constexpr (D == 2) return two;
+  else return __builtin_shufflevector(two, v[D - 1], ((j * n + I) % D == 2 ? n + (j * n + I) / D : I)...);
+}
+template <class T, int D> GS_INLINE void store_points(char* to, const Vec<T>* v) {
+  using All = typename Count<lanes<T>>::type;
+  if constexpr (D == 1) return store(to, v[0]);
+  else {
+    store(to, mixed_of<Vec<T>, D, lanes<T>, 0>(v, All{}));
+    store(to + sizeof(Vec<T>), mixed_of<Vec<T>, D, lanes<T>, 1>(v, All{}));
+    if constexpr (D == 3) store(to + 2 * sizeof(Vec<T>), mixed_of<Vec<T>, D, lanes<T>, 2>(v, All{}));
+  }
+}
+
+// The last element of one vector, then all but the last of the next.
+template <class V, int n, int... I> GS_INLINE V slid_as(V before, V next, Sequence<I...>) {
+  return __builtin_shufflevector(before, next, (n - 1 + I)...);
+}
+template <class T> GS_INLINE Vec<T> slid(Vec<T> before, Vec<T> next) {
+  return slid_as<Vec<T>, lanes<T>>(before, next, typename Count<lanes<T>>::type{});
+}
+
 // Rounding without an instruction for it: from 2^23 (2^52) on every value is whole; below, adding that bound and taking
 // it away leaves the nearest integer of |x|.
 template <class T> GS_INLINE Vec<T> round_even_generic(Vec<T> x) {

@@ -148,6 +148,13 @@ bool run_in_team(Team team, Work& work, int threads) {
 
 }  // namespace
 
+void await_turn(Turns& turns, std::int64_t slot, std::int64_t turn) {
+  for (int tries = 0; turns.ended[std::size_t(slot)].load(std::memory_order_acquire) != turn; ++tries)
+    if (tries > 4096) std::this_thread::yield();
+}
+
+void end_turn(Turns& turns, std::int64_t slot) { turns.ended[std::size_t(slot)].fetch_add(1, std::memory_order_release); }
+
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
   Work work{&job, loop, tasks};
   threads = int(std::min<std::int64_t>(threads, tasks));

@@ -3,12 +3,19 @@
 // out one by one; the calling thread works too. A call that finds the threads taken does its tasks itself rather than
 // queue or oversubscribe. A forked child starts with no pool and makes its own.
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "gridsample/sample.hpp"
 #include "job.hpp"
 
 namespace gridsample {
+
+struct Turns {
+  std::vector<std::atomic<std::int64_t>> ended;  // of each slot
+  explicit Turns(std::int64_t slots) : ended(std::size_t(slots)) {}
+};
 
 bool has_team();  // a borrowed one, in use instead of the pool
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads);

@@ -21,6 +21,9 @@ enum class NotANumber : int {
   outside,    // its sample, and that of an infinite coordinate, is the outside (or fill) value
 };
 
+// What stands in place of coordinates: themselves, or a map that takes a place in the output to its coordinates.
+enum class Given : int { points, affine, homography };
+
 struct Axis {
   table::BoundaryRow rule;
   bool fold_coordinate;         // torch: the position is folded before the taps are chosen
@@ -37,6 +40,7 @@ struct Problem {
   NotANumber nan;
   bool has_outside;
   double outside;  // the sample of a point whose centre is outside, if has_outside
+  Given given;
 };
 
 }  // namespace gridsample

@@ -5,6 +5,9 @@
 //   coords  (N or 1, *out, D)     float32 or float64, independent of the image's type
 //   values  (N, C, *out)          the image's type
 //
+// With a map given instead of points, coords is its matrix: affine (N or 1, D, D + 1), homography (N or 1, D + 1, D + 1),
+// which takes (o, 1) to coordinates, with o the index in the output, its components ordered as the coordinates' are.
+//
 // A batch of 1 on either side stands for all N. Results are written, not added. Every function checks that the views
 // fit each other before it touches memory and throws std::invalid_argument if not. Results have the same bits for any
 // number of threads, any batch and any place of a point in its row.

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Window: adding to an image where neighbouring points share pixels. A two-tap kernel's 2^D taps are adjacent here: the window
+// holds a cell of 2^D sums for each first tap within the tile's reach, so that a point is one vector added to one cell. When
+// all points of a channel are in, each pixel gets the sums that belong to it. Points outside the image meet its margin.
+#pragma once
+#include "reduce.hpp"
+
+namespace gridsample::GS_TARGET {
+
+template <class T, int D> class Window {
+ public:
+  static constexpr int taps = 1 << D;
+
+  // Makes room for the block's points; false if they are too few for the pixels they reach over, which costs more than
+  // adding them one tap at a time. What is decided, and every sum, depends on this tile's coordinates alone.
+  template <class B> bool open(const Job& job, const B& block) {
+    if (!find_reach(job, block)) return false;
+    set_spots(job, block);
+    __builtin_memset(cell_, 0, std::size_t(copies_ * size_) * sizeof(Cell));
+    return true;
+  }
+
+  // Adds one channel's values, which start at `values`.
+  template <class B> void add(const Job& job, const B& block, const char* values) {
+    const int64_t col = job.values.col;
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      if (run.where == Where::outside) continue;
+      const char* from = values + run.row * job.values.row + run.col * col;
+      const int count = (run.vectors - 1) * lanes<T> + run.last;
+      if (!block.any_dead) {
+        const int32_t* spot = spot_ + run.point;
+        const char* share = reinterpret_cast<const char*>(share_ + run.point * taps);
+        char* cells = reinterpret_cast<char*>(cell_);
+        for (int i = 0; i < count; ++i, from += col, share += sizeof(Cell)) {
+          char* at = cells + spot[i];
+          store(at, load<Cell>(at) + load<Cell>(share) * peek<T>(from));
+        }
+      } else {
+        for (int i = 0; i < count; ++i)
+          if (block.dead[run.point + i] == Dead::no) add_point(run.point + i, peek<T>(from + i * col));
+      }
+    }
+  }
+
+  // Adds the cells to one channel of the image, and empties them.
+  void merge(const Job& job, char* image) {
+    if (size_ == 0) return;
+    if constexpr (D == 1) {
+      char* only[1] = {image};
+      merge_row(job, 0, only);
+    } else {
+      const int64_t rows = D == 2 ? extent_[0] : int64_t(extent_[0]) * extent_[1];
+      for (int64_t row = 0; row < rows; ++row) {
+        char* to[taps / 2];  // the rows of pixels that this row of cells belongs to; none where they are holes
+        for (int k = 0; k < taps / 2; ++k) {
+          const int64_t outer = D == 2 ? row : row / extent_[1], inner = D == 2 ? 0 : row % extent_[1];
+          to[k] = row_of(job, 0, low_[0] + outer + (D == 2 ? k : k / 2), image);
+          if constexpr (D == 3) to[k] = to[k] ? row_of(job, 1, low_[1] + inner + k % 2, to[k]) : nullptr;
+        }
+        merge_row(job, row * pitch_, to);
+      }
+    }
+  }
+
+ private:
+  typedef T Cell __attribute__((vector_size(taps * sizeof(T)), aligned(sizeof(T)), may_alias));
+  static constexpr int64_t capacity = (384 << 10) / int64_t(sizeof(Cell));  // cells: a share of the second cache level
+  static constexpr int points = tile_points(D, 2) + padding;
+
+  GS_INLINE void add_point(int p, T value) {
+    Cell* at = reinterpret_cast<Cell*>(reinterpret_cast<char*>(cell_) + spot_[p]);
+    *at = *at + *reinterpret_cast<const Cell*>(share_ + p * taps) * value;
+  }
+
+  // First taps that a point may have here: those further out reach no pixel, or, clamped, only the last.
+  static bool clamps(const Job& job, int d) {
+    return job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
+  }
+  GS_INLINE Index<T> bounded(const Job& job, int d, Index<T> i) const {
+    const int32_t first = clamps(job, d) ? -1 : -2, last = int32_t(job.size[d]) - clamps(job, d);
+    i = i < first ? Index<T>{} + first : i;
+    return i > last ? Index<T>{} + last : i;
+  }
+
+  template <class B> bool find_reach(const Job& job, const B& block) {
+    int64_t count = 0;
+    Index<T> low[D], high[D];
+    for (int d = 0; d < D; ++d) low[d] = Index<T>{} + INT32_MAX, high[d] = Index<T>{} + INT32_MIN;
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      if (run.where == Where::outside) continue;
+      count += (run.vectors - 1) * lanes<T> + run.last;
+      for (int v = 0; v < run.vectors; ++v)
+        for (int d = 0; d < D; ++d) {
+          const Index<T> i = load<Index<T>>(block.index[d] + run.point + v * lanes<T>);
+          low[d] = i < low[d] ? i : low[d];
+          high[d] = i > high[d] ? i : high[d];
+        }
+    }
+    size_ = pitch_ = copies_ = 0;
+    if (count == 0) return true;
+    double cells = 1;
+    for (int d = 0; d < D; ++d) {
+      const Index<T> first = bounded(job, d, low[d]), last = bounded(job, d, high[d]);
+      int32_t from = first[0], to = last[0];
+      for (int l = 1; l < lanes<T>; ++l) from = first[l] < from ? first[l] : from, to = last[l] > to ? last[l] : to;
+      low_[d] = from;
+      extent_[d] = to - from + 1;
+      // rows of whole vectors, and at least one cell that stays empty, for the pixel behind the last cell
+      if (d == D - 1) pitch_ = (extent_[d] + lanes<T>) / lanes<T> * lanes<T>;
+      cells *= d == D - 1 ? double(pitch_) : double(extent_[d]);
+    }
+    if (cells > double(capacity) || cells > 3 * double(count) + 2 * lanes<T>) return false;
+    size_ = int64_t(cells);
+    // points that come one after the other onto one cell would wait for each other
+    copies_ = job.long_rows && 4 * size_ <= count ? 4 : 1;
+    return true;
+  }
+
+  template <class B> void set_spots(const Job& job, const B& block) {
+    int32_t step[D];
+    for (int d = D - 1; d >= 0; --d)
+      step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
+    Index<T> copy{};
+    for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      if (run.where == Where::outside) continue;
+      for (int v = 0; v < run.vectors; ++v) {
+        const int p = run.point + v * lanes<T>;
+        Index<T> spot = copy;
+        for (int d = 0; d < D; ++d) spot += (bounded(job, d, load<Index<T>>(block.index[d] + p)) - low_[d]) * step[d];
+        store(spot_ + p, spot);
+        Vec<T> share[taps];
+        for (int k = 0; k < taps; ++k) {
+          share[k] = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
+          if constexpr (D > 1) share[k] *= load<Vec<T>>(block.weight[1][k >> (D - 2) & 1] + p);
+          if constexpr (D > 2) share[k] *= load<Vec<T>>(block.weight[D - 1][k & 1] + p);
+        }
+        mix<T, taps>(share);
+        for (int k = 0; k < taps; ++k) store(share_ + p * taps + k * lanes<T>, share[k]);
+      }
+    }
+  }
+
+  // A pixel along axis d as a place from `from` on; none if it is a hole.
+  static char* row_of(const Job& job, int d, int64_t pixel, char* from) {
+    const int64_t last = job.size[d] - 1;
+    if (clamps(job, d)) pixel = pixel < 0 ? 0 : pixel > last ? last : pixel;
+    return pixel < 0 || pixel > last ? nullptr : from + pixel * job.image_stride[d];
+  }
+
+  // One row of cells to taps / 2 rows of pixels. A pixel's sums stand in its own cell and in the one before.
+  GS_INLINE void merge_row(const Job& job, int64_t first, char* const* to) {
+    Vec<T> before[taps / 2] = {};
+    const int64_t n = job.size[D - 1];
+    const int64_t step = job.image_stride[D - 1], pitch = pitch_, low = low_[D - 1];
+    const bool unit = job.unit_column;
+    for (int64_t at = 0; at < pitch; at += lanes<T>) {
+      Vec<T> sum[taps];
+      T* cells = reinterpret_cast<T*>(cell_ + first + at);
+      for (int k = 0; k < taps; ++k) {
+        sum[k] = load<Vec<T>>(cells + k * lanes<T>);
+        store(cells + k * lanes<T>, Vec<T>{});
+      }
+      if (copies_ > 1) add_copies(first + at, sum);
+      part<T, taps>(sum);
+      const int64_t pixel = low + at;
+      for (int k = 0; k < taps / 2; ++k) {
+        const Vec<T> value = sum[2 * k] + slid<T>(before[k], sum[2 * k + 1]);
+        before[k] = sum[2 * k + 1];
+        if (!to[k]) continue;
+        char* row = to[k] + pixel * step;
+        if (unit && pixel >= 0 && pixel + lanes<T> <= n) store(row, load<Vec<T>>(row) + value);
+        else merge_rim(job, to[k], pixel, value);
+      }
+    }
+  }
+  __attribute__((noinline)) void add_copies(int64_t first, Vec<T>* sum) {
+    for (int c = 1; c < copies_; ++c) {
+      T* cells = reinterpret_cast<T*>(cell_ + c * size_ + first);
+      for (int k = 0; k < taps; ++k) {
+        sum[k] += load<Vec<T>>(cells + k * lanes<T>);
+        store(cells + k * lanes<T>, Vec<T>{});
+      }
+    }
+  }
+  static __attribute__((noinline)) void merge_rim(const Job& job, char* row, int64_t pixel, Vec<T> value) {
+    for (int l = 0; l < lanes<T>; ++l)
+      if (char* at = row_of(job, D - 1, pixel + l, row); at && value[l] != 0) poke<T>(at, peek<T>(at) + value[l]);
+  }
+
+  alignas(64) int32_t spot_[points];  // of each point's cell, in bytes
+  alignas(64) T share_[points * taps];
+  alignas(64) Cell cell_[capacity + lanes<T>];
+  int64_t size_, pitch_;  // cells in all, and from row to row
+  int copies_;
+  int32_t low_[D], extent_[D];
+};
+
+}  // namespace gridsample::GS_TARGET
