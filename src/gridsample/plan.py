@@ -165,8 +165,8 @@ def check(
 ) -> Rules:
     """Raises if anything of a call named ``where`` does not fit; each axis's rules.
 
-    Sizes may be symbols of a traced program, without ``limits``: a limit would be one of the program, too. It is checked
-    when the program runs.
+    Sizes may be symbols of a traced program, without ``limits``, which would then be the program's: they are checked
+    when it runs.
     """
     image_name, coords_name = ("input", "grid") if where == "grid_sample" else ("image", "coords")
     axes = len(image_shape) - 2
