@@ -164,10 +164,7 @@ def sample(
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    if (map_ := mapped.of(coords)) is not None:
-        coords = mapped.coordinates("sample", map_, image, size, frame, order, relative)
-    else:
-        mapped.no_size("sample", size)
+    coords = mapped.resolved("sample", coords, image, size, frame, order, relative)
     extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
     filters: Any = True if extra else prefilter  # whatever else it may be is refused by name
     options = sample_options(
@@ -289,10 +286,7 @@ def sample_grad(
         known = CALLS.sample_grad(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    if (map_ := mapped.of(coords)) is not None:
-        coords = mapped.coordinates("sample_grad", map_, image, size, frame, order, relative)
-    else:
-        mapped.no_size("sample_grad", size)
+    coords = mapped.resolved("sample_grad", coords, image, size, frame, order, relative)
     chosen = (kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, prefilter)
     options = sample_options("sample_grad", *chosen)
     framework = frameworks.of("sample_grad", image=image, coords=coords)

@@ -18,6 +18,16 @@ def of(coords: Any) -> Any:
     return getattr(coords, "gridsample_map", None)
 
 
+def resolved(
+    where: str, coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str, relative: object
+) -> Any:
+    """``coords`` as they are, or those of the map that they are."""
+    if (map_ := of(coords)) is not None:
+        return coordinates(where, map_, image, size, frame, order, relative)
+    no_size(where, size)
+    return coords
+
+
 def coordinates(
     where: str, map_: Any, image: Any, size: Sequence[int] | None, frame: str, order: str, relative: object = False
 ) -> Any:
