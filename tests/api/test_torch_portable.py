@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that the engine does not take, under torch's mechanisms: compiled, fake, meta, opcheck, determinism."""
+"""Calls that the engine does not take, under torch's mechanisms: compiled, fake and meta, opcheck, the same bits."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def pixel(case: Case, output: tuple[int, ...], n: int) -> Pixel:
         np.ones((1, 1, *(1,) * case.axes)),
         coords,
         image.shape[2:],
-        kernel=o.kernel,
+        kernel=case.kernel,
         boundary=o.boundary[0],
         frame=o.frame,
         order=o.order,
