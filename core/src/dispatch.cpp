@@ -129,7 +129,7 @@ void cut_tiles(Job& job, int taps) {
   job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
   job.long_rows = job.cols >= 64;
   if (!made && !job.long_rows && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
-    job.tile_cols = job.target ? job.tile_rows * job.cols : capacity;
+    job.tile_cols = job.target ? std::max<std::int64_t>(job.tile_rows * job.cols, 1) : capacity;
     job.cols *= job.rows;
     job.rows = job.tile_rows = 1;
     if (!job.target) {

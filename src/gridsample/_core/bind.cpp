@@ -24,7 +24,8 @@ using namespace gridsample::python;
 using AxisTuple = std::tuple<std::string, bool, int, double, double, double>;
 
 gs::Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
-                         const std::string& ties, const std::string& nonfinite, std::optional<double> outside) {
+                         const std::string& ties, const std::string& nonfinite, std::optional<double> outside,
+                         const std::string& given) {
   if (axes.empty() || int(axes.size()) > gs::max_axes) throw std::invalid_argument("Problem: expected 1 to 3 axes");
   gs::Problem problem{};
   problem.axes = int(axes.size());
@@ -43,6 +44,10 @@ gs::Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>
   else throw std::invalid_argument("Problem: expected nonfinite 'minus_one', 'propagate' or 'outside', got '" + nonfinite + "'");
   problem.has_outside = outside.has_value();
   problem.outside = outside.value_or(0);
+  if (given == "points") problem.given = gs::Given::points;
+  else if (given == "affine") problem.given = gs::Given::affine;
+  else if (given == "homography") problem.given = gs::Given::homography;
+  else throw std::invalid_argument("Problem: expected given 'points', 'affine' or 'homography', got '" + given + "'");
   return problem;
 }
 
@@ -114,11 +119,12 @@ NB_MODULE(engine, m) {
   nb::class_<gs::Problem>(m, "Problem", "What to compute: a resolved Plan.")
       .def("__init__",
            [](gs::Problem* self, const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
-              const std::string& ties, const std::string& nonfinite, std::optional<double> outside) {
-             new (self) gs::Problem(make_problem(kernel, axes, fill, ties, nonfinite, outside));
+              const std::string& ties, const std::string& nonfinite, std::optional<double> outside,
+              const std::string& given) {
+             new (self) gs::Problem(make_problem(kernel, axes, fill, ties, nonfinite, outside, given));
            },
            nb::arg("kernel"), nb::arg("axes"), nb::arg("fill"), nb::arg("ties"), nb::arg("nonfinite"),
-           nb::arg("outside").none());
+           nb::arg("outside").none(), nb::arg("given") = "points");
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots), "The short way for calls that were made before, alike.")
       .def(nb::init<>())
       .def("add", &Calls::add, nb::arg("kind"), nb::arg("resolve"), nb::arg("empty"), nb::arg("threads"),

@@ -15,6 +15,7 @@ class Problem:
         ties: str,
         nonfinite: str,
         outside: float | None,
+        given: str = "points",
     ) -> None: ...
 
 class Calls:
