@@ -60,6 +60,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.torch.aten": {"torch"},
     "frameworks.torch.deformable": {"torch"},
     "frameworks.torch.acceleration": {"torch"},
+    "frameworks.torch.matrices": {"torch"},
     "frameworks.torch.team": {"torch"},
     "diagnose.pictures": {"matplotlib"},
     "diagnose.watch": {"torch"},

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A map where coordinates are expected: the one place in which the verbs turn it into coordinates.
 
-A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here. The
-coordinates are computed and stored for now. A backend that computes them in its loops takes over in `coordinates`.
+A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here. Where
+it also names what it is ``given`` by, a matrix, the compiled engine computes the coordinates in its loops and none
+are stored; else they are computed here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,23 @@ def resolved(
         return coordinates(where, map_, image, size, frame, order, relative)
     no_size(where, size)
     return coords
+
+
+def matrix(
+    where: str, coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str
+) -> tuple[str, Any, tuple[int, ...]] | None:
+    """The kind of map, its matrix and the output's size, if ``coords`` is a map that loops can evaluate beside ``image``.
+
+    The matrix is rounded to the type that positions have.
+    """
+    map_ = of(coords)
+    given = getattr(map_, "given", None)
+    if given is None or (frame, order) != ("pixel", "xy") or len(image.shape) != map_.axes + 2:
+        return None
+    found = map_.to(image).matrix
+    if str(found.dtype).endswith("float64") != str(image.dtype).endswith("float64"):
+        found = _single(found) if str(found.dtype).endswith("float64") else _double(found)
+    return given, found, tuple(size or map_.size or image.shape[2:])
 
 
 def coordinates(
@@ -56,6 +74,10 @@ def no_size(where: str, size: Sequence[int] | None) -> None:
     if size is not None:
         do = "leave it away: coords already say where every output point lies"
         raise ArgumentTypeError(where, "size only with a map", f"size={tuple(size)} and an array", do)
+
+
+def _double(found: Any) -> Any:
+    return found.double() if hasattr(found, "double") else found.astype("float64")
 
 
 def _single(found: Any) -> Any:

@@ -55,6 +55,7 @@ class Plan:
     image_dtype: str
     coords_dtype: str
     axes: tuple[AxisPlan, ...]
+    given: str = "points"
 
     @cached_property
     def batch(self) -> int:
@@ -128,6 +129,8 @@ class Plan:
             f"frame {o.frame}, order {o.order}, boundary applied to each {o.fold}, fill {o.fill:g}, "
             f"outside {'none' if o.outside is None else format(o.outside, 'g')}, non-finite coordinates: {o.nonfinite}"
         )
+        if self.given != "points":
+            lines.append(f"coords are not stored: each point's are computed from the matrix of the map ({self.given})")
         lines.append(f"on the CPU: {'portable, for ' + self.uncompiled if self.uncompiled else 'the compiled engine'}")
         return "\n".join(lines)
 
@@ -142,16 +145,40 @@ def tap_rule(options: Options, kernel: str, boundary: str) -> str:
 
 @remembered
 def make(
-    where: str, image_shape: Shape, image_dtype: str, coords_shape: Shape, coords_dtype: str, options: Options
+    where: str,
+    image_shape: Shape,
+    image_dtype: str,
+    coords_shape: Shape,
+    coords_dtype: str,
+    options: Options,
+    given: str = "points",
 ) -> Plan:
-    """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit."""
+    """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit.
+
+    ``given`` is what the backend gets in place of coordinates of that shape and type: "points" (themselves), or the
+    matrix of an "affine" map or a "homography" that they come from.
+    """
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
     rules = check(where, image_shape, image_dtype, coords_shape, coords_dtype, options)
     resolved = []
     for d, (n, (kernel, boundary)) in enumerate(zip(image_shape[2:], rules, strict=True)):
         offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
         resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, len(rules)), offset, scale, shift))
-    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved))
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved), given)
+
+
+def made(
+    where: str,
+    image_shape: Shape,
+    image_dtype: str,
+    matrix_shape: Shape,
+    sizes: Shape,
+    options: Options,
+    given: str,
+) -> Plan:
+    """The Plan of a call whose coordinates come from matrices (N or 1, D or D + 1, D + 1)."""
+    coords_shape = (matrix_shape[0], *sizes, len(sizes))
+    return make(where, tuple(image_shape), image_dtype, coords_shape, COMPUTED[image_dtype], options, given)
 
 
 def check(

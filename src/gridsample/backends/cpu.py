@@ -37,7 +37,8 @@ def problem(plan: Plan) -> engine.Problem:
     axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
     # "error" was asked of the coordinates before; what is left is finite
     nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
-    return engine.Problem(plan.axes[0].kernel, axes, options.fill, options.ties, nonfinite, options.outside)
+    kernel = plan.axes[0].kernel
+    return engine.Problem(kernel, axes, options.fill, options.ties, nonfinite, options.outside, plan.given)
 
 
 @dataclass(frozen=True)

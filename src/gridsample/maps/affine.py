@@ -33,6 +33,8 @@ class Affine(Map):
     array([[7., 4.]])
     """
 
+    given = "affine"
+
     def __init__(self, matrix: Any, *, size: Sequence[int] | None = None) -> None:
         matrix = with_batch("Affine", "matrix", arrays.one("Affine", "matrix", matrix), 3, "(N, D, D + 1)")
         self.matrix = _without_last_row(matrix)  # (N, D, D + 1)

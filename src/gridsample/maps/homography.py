@@ -37,6 +37,7 @@ class Homography(Map):
     """
 
     axes = 2
+    given = "homography"
 
     def __init__(self, matrix: Any, *, size: Sequence[int] | None = None) -> None:
         matrix = with_batch("Homography", "matrix", arrays.one("Homography", "matrix", matrix), 3, "(N, 3, 3)")

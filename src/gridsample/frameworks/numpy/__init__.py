@@ -76,6 +76,20 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
     return out if direct else _written(out, _rounded(call, result))
 
 
+def pull_matrix(
+    where: str, image: Array, given: str, matrix: Array, sizes: tuple[int, ...], options: Options
+) -> Array | None:
+    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
+    if image.dtype.name not in plan.COMPUTED or options.prefilter:
+        return None
+    p = plan.made(where, image.shape, image.dtype.name, matrix.shape, sizes, options, given)
+    if chosen(p).name != "cpu" or options.nonfinite == "error":
+        return None
+    result = np.empty(p.out_shape, p.compute_dtype)
+    cpu.pull(p, widened(image), matrix.astype(p.coords_dtype, copy=False), result, get_num_threads())
+    return narrowed(result, image.dtype)
+
+
 def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
     plan.check_values(where, values.shape, coords.shape)
     plan.check_sizes(where, sizes, coords.shape)

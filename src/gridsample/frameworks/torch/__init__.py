@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gridsample import affine, attention, errors, frameworks, plan
-from gridsample.frameworks.torch import derivatives, quick, sharding, space, team
+from gridsample.backends import chosen
+from gridsample.frameworks.torch import derivatives, matrices, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
 from gridsample.options import Options
 from gridsample.spec.dtypes import DTYPES
@@ -40,6 +41,21 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
     return out if target is out else out.copy_(target)
+
+
+def pull_matrix(
+    where: str, image: Tensor, given: str, matrix: Tensor, sizes: tuple[int, ...], options: Options
+) -> Tensor | None:
+    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
+    if (
+        image.dtype not in NAMES
+        or options.prefilter
+        or options.nonfinite == "error"
+        or not quick.unwatched(image, matrix)
+    ):
+        return None
+    p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), tuple(matrix.shape), sizes, options, given)
+    return matrices.pull(p, image, matrix) if chosen(p).name == "cpu" else None
 
 
 def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], options: Options) -> Tensor:

@@ -69,7 +69,7 @@ def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     image_, coords_ = wide(image), wide(coords)
     if not _compiled(p, image):
         return rounded(portable.pull(space, p, image_, coords_), image)
-    out = _empty(image_, p.out_shape)
+    out = empty_like_image(image_, p.out_shape)
     cpu.pull(p, view(image_), view(coords_), view(out), torch.get_num_threads())
     return rounded(out, image)
 
@@ -126,7 +126,7 @@ def _pull_backward(
         return rounded(grad_image, image), rounded(grad_coords, coords)
     layout = _layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
     grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
-    grad_image = _empty(image_, image.shape) if mask[0] else image_.new_empty(0)
+    grad_image = empty_like_image(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
     cpu.backward(
         p,
@@ -182,7 +182,7 @@ def _refuse_nonfinite(where: str, p: plan.Plan, coords: Tensor) -> None:
         plan.refuse_nonfinite(where, len(wrong), tuple(wrong[0].tolist()))
 
 
-def _empty(image: Tensor, shape: Sequence[int]) -> Tensor:
+def empty_like_image(image: Tensor, shape: Sequence[int]) -> Tensor:
     """A result of this shape, of the image's type and laid out as it is."""
     return torch.empty(shape, dtype=image.dtype, device=image.device, memory_format=_layout(image, shape))
 
@@ -204,7 +204,7 @@ def _out_size(image: Tensor, coords: Tensor) -> list[Any]:
 
 
 def _pull_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
-    return _empty(image, _out_size(image, coords))
+    return empty_like_image(image, _out_size(image, coords))
 
 
 def _pull_out_fake(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
@@ -222,7 +222,7 @@ def _push_fake(values: Tensor, coords: Tensor, shape: Sequence[int], options: st
 def _pull_backward_fake(
     grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Sequence[bool]
 ) -> tuple[Tensor, Tensor]:
-    grad_image = _empty(image, image.shape) if mask[0] else image.new_empty([0])
+    grad_image = empty_like_image(image, image.shape) if mask[0] else image.new_empty([0])
     return grad_image, coords.new_empty(coords.shape if mask[1] else [0])
 
 

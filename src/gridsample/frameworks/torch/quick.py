@@ -30,6 +30,17 @@ _WATCHERS = (
 )
 
 
+def unwatched(*tensors: Tensor) -> bool:
+    """Whether these are plain dense CPU tensors, and nobody but autograd wants to see what is done with them."""
+    plain = all(
+        type(t) in (Tensor, torch.nn.Parameter) and t.is_cpu and not t.is_sparse and not t.is_neg() for t in tensors
+    )
+    asked = [getattr(torch._C, name, None) for name in _WATCHERS]
+    return (
+        plain and all(ask is not None and not ask() for ask in asked) and getattr(forward_ad, "_current_level", 0) < 0
+    )
+
+
 # Functions that make a tensor, looked up in the loaded libraries: torch's interface for compiled programs, kept stable,
 # and the conversion to Python, whose name (the compiler's) says what it takes. Without them torch.empty does it.
 _MAKER = (

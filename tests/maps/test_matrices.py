@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maps that the engine evaluates in its loops: the values and gradients of the same map by stored coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import gridsample as gs
+from gridsample import plan
+from gridsample.options import sample_options
+
+SIZES = {1: ((90,), (70,)), 2: ((40, 60), (33, 75)), 3: ((12, 20, 30), (9, 21, 70))}
+
+
+def some_map(axes: int, kind: str, batch: int, dtype: torch.dtype) -> torch.Tensor:
+    rng = np.random.default_rng(axes + batch)
+    rows = axes + (kind == "homography")
+    matrix = np.eye(rows, axes + 1) + rng.normal(0, 0.05, (batch, rows, axes + 1))
+    matrix[:, :axes, -1] += rng.uniform(-3, 3, (batch, axes))
+    if kind == "homography":
+        matrix[:, -1] = np.r_[rng.normal(0, 0.002, axes), 1]
+    return torch.from_numpy(matrix).to(dtype)
+
+
+def made(kind: str, matrix: torch.Tensor) -> gs.maps.Map:
+    return gs.maps.Affine(matrix) if kind == "affine" else gs.maps.Homography(matrix)
+
+
+KINDS = [(1, "affine"), (2, "affine"), (3, "affine"), (2, "homography")]
+
+
+@pytest.mark.parametrize("kernel", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("axes", "kind"), KINDS)
+def test_values_and_gradients_are_those_of_stored_coordinates(axes, kind, dtype, kernel):
+    inner, outer = SIZES[axes]
+    close = {"rtol": 0, "atol": 1e-9 if dtype == torch.float64 else 2e-3}
+    for batch, matrices in ((3, 3), (3, 1), (1, 3)):
+        torch.manual_seed(axes)
+        smooth = torch.linspace(0, 3, inner[-1], dtype=dtype).sin().expand(batch, 2, *inner).clone()
+        image = smooth.requires_grad_()
+        matrix = some_map(axes, kind, matrices, dtype).requires_grad_()
+        for boundary in ("zero", "clamp", "mirror"):
+            chosen = {"kernel": kernel, "boundary": boundary}
+            values = gs.sample(image, made(kind, matrix), size=outer, **chosen)
+            stored = gs.sample(image, made(kind, matrix).coords(outer).to(dtype), **chosen)
+            assert "PullMatrix" in type(values.grad_fn).__name__
+            assert "PullMatrix" not in type(stored.grad_fn).__name__
+            same = (values - stored).abs() < (1e-9 if dtype == torch.float64 else 2e-4)
+            assert same.float().mean() > 0.995  # ties, and points on the rim, may fall either way
+            weigh = torch.randn(values.shape, dtype=dtype) * same
+            found = torch.autograd.grad(values, (image, matrix), weigh)
+            wanted = torch.autograd.grad(stored, (image, matrix), weigh)
+            torch.testing.assert_close(found[0], wanted[0], **close)
+            scale = wanted[1].abs().max() + 1e-9
+            torch.testing.assert_close(found[1] / scale, wanted[1] / scale, **close)
+
+
+@pytest.mark.parametrize(("axes", "kind"), KINDS)
+def test_gradcheck_also_of_second_derivatives(axes, kind):
+    inner, outer = {1: ((7,), (5,)), 2: ((5, 6), (4, 5)), 3: ((4, 5, 3), (3, 2, 4))}[axes]
+    image = torch.rand(2, 2, *inner, dtype=torch.float64, requires_grad=True)
+    matrix = some_map(axes, kind, 2, torch.float64).requires_grad_()
+
+    def call(image: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        return gs.sample(image, made(kind, matrix), size=outer, kernel="catmull_rom", boundary="clamp")
+
+    assert torch.autograd.gradcheck(call, (image, matrix))
+    assert torch.autograd.gradgradcheck(call, (image, matrix), atol=1e-4)
+
+
+def test_bits_do_not_depend_on_threads_or_batch():
+    image = torch.rand(4, 3, 120, 140, requires_grad=True)
+    matrix = some_map(2, "affine", 4, torch.float32).requires_grad_()
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            values = gs.sample(image, gs.maps.Affine(matrix), size=(130, 150))
+            found.append([values.detach(), *torch.autograd.grad(values.sum(), (image, matrix))])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
+    alone = gs.sample(image[2:3], gs.maps.Affine(matrix[2:3]), size=(130, 150))
+    assert torch.equal(alone[0], found[0][0][2])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+def test_where_somebody_watches_coordinates_are_computed_first():
+    image, matrix = torch.rand(1, 1, 8, 9), some_map(2, "affine", 1, torch.float32)
+
+    def call(matrix: torch.Tensor) -> torch.Tensor:
+        return gs.sample(image, gs.maps.Affine(matrix))
+
+    slope = torch.func.jacfwd(lambda m: call(m).sum())(matrix)
+    matrix.requires_grad_()
+    torch.testing.assert_close(slope, torch.autograd.grad(call(matrix).sum(), matrix)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_numpy_and_types():
+    image = np.random.default_rng(0).random((1, 2, 20, 30)).astype("f4")
+    matrix = [[0.9, 0.1, 1.0], [-0.1, 0.9, 2.0]]
+    values = gs.sample(image, gs.maps.Affine(matrix))
+    assert values.dtype == np.float32
+    stored = gs.sample(image, gs.maps.Affine(matrix).coords((20, 30)).astype("f4"))
+    np.testing.assert_allclose(values, stored, atol=2e-5)
+    half = gs.sample(image.astype("f2"), gs.maps.Affine(matrix))
+    assert half.dtype == np.float16
+    whole = gs.sample((image * 255).astype("u1"), gs.maps.Affine(matrix))
+    assert whole.dtype == np.uint8
+    identity = gs.sample(image, gs.maps.Affine.identity())
+    assert np.array_equal(identity, image)
+
+
+def test_explain_says_that_no_coordinates_are_stored():
+    chosen = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", None)
+    p = plan.made("sample", (1, 1, 5, 6), "float32", (1, 2, 3), (7, 8), chosen, "affine")
+    assert p.out_shape == (1, 1, 7, 8)
+    assert "not stored" in p.explain()
