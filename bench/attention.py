@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multi-scale deformable attention against the reference of `transformers`, at the size of Deformable DETR.
 
-    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]     also writes bench/results/attention.json
+    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]     also writes bench/results/programs/attention.json
 
 Times alternate, one of each; the ratio is theirs over ours, of neighbours, median and quartiles. Memory is the peak of
 the process above what it held before the call, each in a process of its own, results and gradients included.
@@ -24,7 +24,7 @@ from transformers.models.deformable_detr.modeling_deformable_detr import MultiSc
 
 import gridsample as gs
 
-RESULTS = Path(__file__).parent / "results" / "attention.json"
+RESULTS = Path(__file__).parent / "results" / "programs" / "attention.json"
 LEVELS = [(100, 134), (50, 67), (25, 34), (13, 17)]  # an image of 800 by 1066 pixels, strides 8 to 64
 PIXELS = sum(h * w for h, w in LEVELS)
 CASES = {"encoder": (1, PIXELS), "decoder": (1, 300), "decoder, batch 8": (8, 300)}  # batch, queries

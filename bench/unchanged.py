@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs as they are, with and without `gs.torch.accelerate()`: the same results, and how much faster.
 
-    python bench/unchanged.py                          everything; prints tables, writes bench/results/unchanged.json
+    python bench/unchanged.py                          everything; prints tables, writes bench/results/programs/unchanged.json
     python bench/unchanged.py --only rt_detr remap     some of it, printed alone
     python bench/unchanged.py --side 320 --runs 7
 
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import models
 import warps
 
-RESULTS = Path(__file__).parent / "results" / "unchanged.json"
+RESULTS = Path(__file__).parent / "results" / "programs" / "unchanged.json"
 BOUND = 2e-3  # of the largest magnitude: what float32 leaves of differences in the last bits after a whole model
 
 
