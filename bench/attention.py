@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multi-scale deformable attention against the reference of `transformers`, at the size of Deformable DETR.
 
-    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]     also writes bench/results/programs/attention.json
+    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]   also writes bench/results/programs/attention.json
 
 Times alternate, one of each; the ratio is theirs over ours, of neighbours, median and quartiles. Memory is the peak of
 the process above what it held before the call, each in a process of its own, results and gradients included.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs as they are, with and without `gs.torch.accelerate()`: the same results, and how much faster.
 
-    python bench/unchanged.py                          everything; prints tables, writes bench/results/programs/unchanged.json
+    python bench/unchanged.py                          everything: tables, and bench/results/programs/unchanged.json
     python bench/unchanged.py --only rt_detr remap     some of it, printed alone
     python bench/unchanged.py --side 320 --runs 7
 

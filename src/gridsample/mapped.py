@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A map where coordinates are expected: the one place in which the verbs turn it into coordinates.
 
-A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here. Where
-it also names what it is ``given`` by, a matrix, the compiled engine computes the coordinates in its loops and none
-are stored; else they are computed here.
+A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here.
+Where it also names what it is ``given`` by, a matrix, the compiled engine computes the coordinates in its loops and
+none are stored; else they are computed here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def resolved(
 def matrix(
     where: str, coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str
 ) -> tuple[str, Any, tuple[int, ...]] | None:
-    """The kind of map, its matrix and the output's size, if ``coords`` is a map that loops can evaluate beside ``image``.
+    """The kind of map, its matrix and the output's size, if ``coords`` is a map that the engine's loops evaluate.
 
     The matrix is rounded to the type that positions have.
     """

@@ -35,7 +35,8 @@ class PullMatrix(torch.autograd.Function):
         image, matrix = ctx.saved_tensors
         _, image_too, matrix_too = ctx.needs_input_grad
         if torch.is_grad_enabled():
-            return None, *_recorded(ctx.plan, grad, image, matrix, (image_too, matrix_too))
+            found = _recorded(ctx.plan, grad, image, matrix, (image_too, matrix_too))
+            return None, found[0], found[1]
         image_, grad_ = wide(image), wide(grad)
         grad_image = empty_like_image(image_, image.shape) if image_too else None
         grad_matrix = torch.empty_like(matrix, memory_format=torch.contiguous_format) if matrix_too else None
@@ -54,7 +55,7 @@ class PullMatrix(torch.autograd.Function):
 def pull(p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
     """S(coordinates of the matrix) image, by the engine."""
     matrix = matrix.to(getattr(torch, p.coords_dtype))
-    return PullMatrix.apply(p, image, matrix)  # type: ignore[no-any-return]
+    return PullMatrix.apply(p, image, matrix)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _recorded(p: Plan, grad: Tensor, image: Tensor, matrix: Tensor, wanted: tuple[bool, bool]) -> list[Tensor | None]:
