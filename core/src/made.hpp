@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Made: coordinates that no array holds, computed row by row from the matrix of a map,
 //   g = (M [o, 1])_c                       affine
-//   g = (M [o, 1])_c / (M [o, 1])_last     homography
+//   g = (M [o, 1])_c / (M [o, 1])_last     homography; NaN on and beyond the horizon, where the divisor is not above 0
 // with o a point's place in the output, its components in the order that the coordinates' have. And the gradient of the
 // matrix from the coordinates'. A row's constant part is computed in double; the rest in C, the matrix's own type or better.
 #pragma once
@@ -53,7 +53,7 @@ template <class C, int D, class B> const char* make_row(const Job& job, B& block
     for (int c = 0; c < D; ++c) g[c] = made.at(c, col);
     if (made.divides) {
       const Vec<C> below = made.at(D, col);
-      for (int c = 0; c < D; ++c) g[c] /= below;
+      for (int c = 0; c < D; ++c) g[c] = below > Vec<C>{} ? g[c] / below : splat<C>(C(__builtin_nan("")));
     }
     store_points<C, D>(to, g);
   }

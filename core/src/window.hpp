@@ -12,7 +12,7 @@ template <class T, int D> class Window {
   static constexpr int taps = 1 << D;
 
   // Makes room for the block's points; false if they are too few for the pixels they reach over, which costs more than
-  // adding them one tap at a time. What is decided, and every sum, depends on this tile's coordinates alone.
+  // adding them one tap at a time. What is decided, and every sum, depends on where this tile's points lie alone.
   template <class B> bool open(const Job& job, const B& block) {
     if (!find_reach(job, block)) return false;
     set_spots(job, block);
@@ -73,14 +73,24 @@ template <class T, int D> class Window {
     *at = *at + *reinterpret_cast<const Cell*>(share_ + p * taps) * value;
   }
 
-  // First taps that a point may have here: those further out reach no pixel, or, clamped, only the last.
   static bool clamps(const Job& job, int d) {
     return job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
   }
-  GS_INLINE Index<T> bounded(const Job& job, int d, Index<T> i) const {
-    const int32_t first = clamps(job, d) ? -1 : -2, last = int32_t(job.size[d]) - clamps(job, d);
-    i = i < first ? Index<T>{} + first : i;
-    return i > last ? Index<T>{} + last : i;
+
+  // First taps of one vector of points, and which of the points reach a pixel. Clamped ones all do: the last.
+  template <class B> GS_INLINE Index<T> first_taps(const Job& job, const B& block, int p, Index<T>* first) const {
+    Index<T> reaches = ~Index<T>{};
+    for (int d = 0; d < D; ++d) {
+      const int32_t last = int32_t(job.size[d]) - 1;
+      Index<T> i = load<Index<T>>(block.index[d] + p);
+      if (clamps(job, d)) {
+        i = i < -1 ? Index<T>{} - 1 : i;
+        i = i > last ? Index<T>{} + last : i;
+      }
+      reaches &= (i >= -1) & (i <= last);
+      first[d] = i;
+    }
+    return reaches;
   }
 
   template <class B> bool find_reach(const Job& job, const B& block) {
@@ -90,21 +100,26 @@ template <class T, int D> class Window {
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
       if (run.where == Where::outside) continue;
-      count += (run.vectors - 1) * lanes<T> + run.last;
-      for (int v = 0; v < run.vectors; ++v)
+      Index<T> found{};
+      for (int v = 0; v < run.vectors; ++v) {
+        Index<T> first[D];
+        Index<T> reaches = first_taps(job, block, run.point + v * lanes<T>, first);
+        if (v == run.vectors - 1)
+          for (int l = run.last; l < lanes<T>; ++l) reaches[l] = 0;
+        found -= reaches;
         for (int d = 0; d < D; ++d) {
-          const Index<T> i = load<Index<T>>(block.index[d] + run.point + v * lanes<T>);
-          low[d] = i < low[d] ? i : low[d];
-          high[d] = i > high[d] ? i : high[d];
+          low[d] = reaches & (first[d] < low[d]) ? first[d] : low[d];
+          high[d] = reaches & (first[d] > high[d]) ? first[d] : high[d];
         }
+      }
+      for (int l = 0; l < lanes<T>; ++l) count += found[l];
     }
     size_ = pitch_ = copies_ = 0;
     if (count == 0) return true;
     double cells = 1;
     for (int d = 0; d < D; ++d) {
-      const Index<T> first = bounded(job, d, low[d]), last = bounded(job, d, high[d]);
-      int32_t from = first[0], to = last[0];
-      for (int l = 1; l < lanes<T>; ++l) from = first[l] < from ? first[l] : from, to = last[l] > to ? last[l] : to;
+      int32_t from = low[d][0], to = high[d][0];
+      for (int l = 1; l < lanes<T>; ++l) from = low[d][l] < from ? low[d][l] : from, to = high[d][l] > to ? high[d][l] : to;
       low_[d] = from;
       extent_[d] = to - from + 1;
       // rows of whole vectors, and at least one cell that stays empty, for the pixel behind the last cell
@@ -122,6 +137,7 @@ template <class T, int D> class Window {
     int32_t step[D];
     for (int d = D - 1; d >= 0; --d)
       step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
+    const Index<T> nowhere = Index<T>{} + int32_t(copies_ * size_ * int64_t(sizeof(Cell)));  // a cell of no pixel
     Index<T> copy{};
     for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
     for (int r = 0; r < block.run_count; ++r) {
@@ -129,9 +145,10 @@ template <class T, int D> class Window {
       if (run.where == Where::outside) continue;
       for (int v = 0; v < run.vectors; ++v) {
         const int p = run.point + v * lanes<T>;
-        Index<T> spot = copy;
-        for (int d = 0; d < D; ++d) spot += (bounded(job, d, load<Index<T>>(block.index[d] + p)) - low_[d]) * step[d];
-        store(spot_ + p, spot);
+        Index<T> first[D], spot = copy;
+        const Index<T> reaches = first_taps(job, block, p, first);
+        for (int d = 0; d < D; ++d) spot += (first[d] - low_[d]) * step[d];
+        store(spot_ + p, reaches ? spot : nowhere);
         Vec<T> share[taps];
         for (int k = 0; k < taps; ++k) {
           share[k] = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
