@@ -73,16 +73,12 @@ def by_grid(run: Run, image: Any, grid: Any, theirs: Call) -> Calls:
 
 
 def by_matrix(run: Run, image: Any, theta: Any, theirs: Call) -> Calls:
-    """From the matrix, without a grid in memory, if this version has that."""
+    """From the matrix, as F.affine_grid takes it (align_corners=False), without a grid in memory."""
     gs.set_num_threads(run.threads)
-    return Calls(lambda: (fused(run, image, theta),), theirs)
+    sizes = {"input_size": run.case.image[2:], "output_size": run.case.out}
 
+    def ours() -> tuple[Any, ...]:
+        fused = gs.maps.Affine.from_matrix(theta, frame="edges", **sizes)
+        return (gs.sample(image, fused, size=run.case.out, **options(run)),)
 
-def fused(run: Run, image: Any, theta: Any) -> Any:
-    """The one place that knows how our fused affine map is called."""
-    affine = getattr(gs, "Affine", None)
-    if affine is None:
-        do = "leave the verb affine away"
-        raise gs.GridSampleError("bench", "gridsample to have fused maps", "a version without", do)
-    how: dict[str, Any] = {**options(run), "frame": "edges", "size": run.case.out}
-    return gs.sample(image, affine(theta), **how)
+    return Calls(ours, theirs)

@@ -38,7 +38,7 @@ def _prepare(run: Run) -> Calls:
             points = functional.affine_grid(theta, size, False)
             return (functional.grid_sample(image, points, mode, padding, False),)
 
-        return Calls(lambda: (ours.fused(run, image, theta),), unfused)
+        return ours.by_matrix(run, image, theta, unfused)
     signal = case.axes == 1
     picture = image[:, :, None] if signal else image
     points = torch.stack([grid[..., 0], torch.zeros_like(grid[..., 0])], -1)[:, None] if signal else grid
