@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gridsample.options import Options
 from gridsample.spec.frames import FRAMES
 
 SIZES = {1: (5,), 2: (4, 8), 3: (2, 4, 5)}
+
+
+def rules(options: Options) -> dict[str, Any]:
+    """The options as the oracle takes them."""
+    names = ("kernel", "boundary", "fill", "frame", "order", "ties", "fold", "nonfinite", "outside", "limit")
+    found = {name: getattr(options, name) for name in names}
+    one = {name: found[name][0] for name in ("kernel", "boundary") if len(found[name]) == 1}
+    return found | one
 
 
 def points(rng, batch: int, sizes: tuple[int, ...], options: Options) -> np.ndarray:

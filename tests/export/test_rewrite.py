@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from export_cases import SIZES, points
+from export_cases import SIZES, points, rules
 
 from gridsample.errors import OptionError
 from gridsample.export.ops import NumpyOps
@@ -22,9 +22,7 @@ def check(options, sizes, to="coreml", batches=(2, 2), prefer="native"):
     image, coords = rng.standard_normal((batches[0], 2, *sizes)), points(rng, batches[1], sizes, options)
     lowering = choose(TARGETS[to], len(sizes), options, prefer=prefer)
     got = pull(NumpyOps(np.float64), image, coords, options, lowering)
-    rules = {name: getattr(options, name) for name in ("kernel", "fill", "frame", "order", "ties", "fold", "nonfinite")}
-    boundary = options.boundary if len(options.boundary) > 1 else options.boundary[0]
-    want = reference.pull(image, coords, boundary=boundary, outside=options.outside, **rules)
+    want = reference.pull(image, coords, **rules(options))
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-11)
     return lowering.kind
 
@@ -35,7 +33,8 @@ def check(options, sizes, to="coreml", batches=(2, 2), prefer="native"):
 def test_every_kernel_and_boundary_on_every_target(to, kernel, boundary):
     fill = 1.5 if boundary == "constant" and to != "ncnn" else 0.0  # which refuses it
     for axes in (2, 3):
-        check(sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None), SIZES[axes], to)
+        options = sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered()
+        check(options, SIZES[axes], to)
 
 
 @pytest.mark.parametrize("corners", [False, True])
@@ -83,5 +82,13 @@ def test_what_cannot_be_exported_is_refused():
     options = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", 1.0)
     with pytest.raises(OptionError, match="without comparisons"):
         choose(TARGETS["ncnn"], 2, options)
+    options = sample_options("sample", "bspline3", "clamp", 0.0, "pixel", "xy", "propagate", None)
+    with pytest.raises(OptionError, match="prefilter the image before, and pass prefilter=False"):
+        choose(TARGETS["onnx"], 2, options)
+    more = (None, None, "coordinate")
+    for kernel, boundary in (("cubic", "clamp"), ("linear", "wrap")):
+        options = sample_options("sample", kernel, boundary, 0.0, "pixel", "xy", "propagate", *more)
+        with pytest.raises(OptionError, match="fold='tap' with this kernel and boundary"):
+            choose(TARGETS["onnx"], 2, options)
     with pytest.raises(OptionError, match="did you mean 'coreml'"):
         target("gridsample.export", "core_ml")

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from export_cases import SIZES, points
+from export_cases import SIZES, points, rules
 
 from gridsample.export.ops import NumpyOps
 from gridsample.export.taps import pull
@@ -23,12 +23,7 @@ def check(sizes, options: Options, batches=(2, 2), seed=0) -> None:
     image = rng.standard_normal((batches[0], 3, *sizes))
     coords = points(rng, batches[1], sizes, options)
     got = pull(NumpyOps(np.float64), image, coords, options)
-    rules = {
-        name: getattr(options, name)
-        for name in ("kernel", "fill", "frame", "order", "ties", "fold", "nonfinite", "outside")
-    }
-    boundary = options.boundary[0] if len(options.boundary) == 1 else options.boundary
-    np.testing.assert_allclose(got, reference.pull(image, coords, boundary=boundary, **rules), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(got, reference.pull(image, coords, **rules(options)), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("axes", SIZES)
@@ -36,7 +31,14 @@ def check(sizes, options: Options, batches=(2, 2), seed=0) -> None:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_kernel_and_boundary(kernel, boundary, axes):
     fill = 1.5 if boundary == "constant" else 0.0
-    check(SIZES[axes], sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None))
+    check(SIZES[axes], sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered())
+
+
+@pytest.mark.parametrize("limit", ["edges", "centres"])
+def test_a_kernel_for_each_axis_and_both_limits(limit):
+    kernels = ("bspline2", "lanczos3")
+    chosen = ("sample", kernels, "mirror", 0.0, "pixel", "xy", "outside", 7.0, None, "tap", limit, False)
+    check((4, 8), sample_options(*chosen))
 
 
 @pytest.mark.parametrize("corners", [False, True])
