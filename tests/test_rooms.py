@@ -35,6 +35,7 @@ RANK = {
     "autostart": 6,
     "mapped": 5,
     "api": 6,
+    "masks": 6,
     "maps": 7,
     "warping": 8,
     "__init__": 9,

@@ -342,18 +342,14 @@ template <class I> GS_INLINE Vec<float> gather_eight(const char* base, const I* 
   const auto at = [=](int l) { return peek<float>(base + o[l]); };
   return (Vec<float>)_mm256_setr_ps(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
 }
-template <class I> GS_INLINE Vec<double> gather_four_doubles(const char* base, const I* o) {
+template <class I> GS_INLINE Vec<double> gather_doubles(const char* base, const I* o) {
   const auto at = [=](int l) { return peek<double>(base + o[l]); };
   return (Vec<double>)_mm256_setr_pd(at(0), at(1), at(2), at(3));
 }
 template <> GS_INLINE Vec<float> gather<float>(const char* base, const int32_t* o) { return gather_eight(base, o); }
 template <> GS_INLINE Vec<float> gather<float>(const char* base, const int64_t* o) { return gather_eight(base, o); }
-template <> GS_INLINE Vec<double> gather<double>(const char* base, const int32_t* o) {
-  return gather_four_doubles(base, o);
-}
-template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* o) {
-  return gather_four_doubles(base, o);
-}
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int32_t* o) { return gather_doubles(base, o); }
+template <> GS_INLINE Vec<double> gather<double>(const char* base, const int64_t* o) { return gather_doubles(base, o); }
 // Each pair is one 64-bit load; lanes are loaded in the order that leaves them sorted after one shuffle per half.
 template <> GS_INLINE void gather_pair<float>(const char* base, const int32_t* o, Vec<float>* out) {
   const auto two = [=](int first, int second) {

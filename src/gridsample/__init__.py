@@ -16,9 +16,9 @@ from gridsample.api import (
     sample,
     sample_grad,
     splat,
-    valid_mask,
 )
 from gridsample.errors import GridSampleError
+from gridsample.masks import valid_mask
 from gridsample.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Any
 from gridsample import frameworks, mapped, prepare
 from gridsample.errors import OptionError
 from gridsample.frameworks import CALLS
-from gridsample.options import flag, grid_sample_options, kernel_named, named, sample_options, whole_numbers
+from gridsample.options import flag, grid_sample_options, sample_options, whole_numbers
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.dtypes import DTYPES
-from gridsample.spec.frames import FRAMES, ORDERS
+from gridsample.spec.frames import FRAMES
 from gridsample.spec.kernels import KERNELS
 
 
@@ -328,46 +328,6 @@ def sample_grad(
     return prepare.batched(framework, "sample_grad", image, coords, read)
 
 
-def valid_mask(
-    coords: Any,
-    shape: Sequence[int],
-    *,
-    frame: str = "pixel",
-    order: str = "xy",
-    within: str = "edges",
-    kernel: str = "linear",
-) -> Any:
-    """Which points lie in the image.
-
-        mask[o] = for every axis  -rim <= x <= n - 1 + rim
-
-    Shapes:
-        coords: (*out, D), any axes first. shape: the D spatial sizes of the image.
-
-    Convention:
-        frame, order: as `sample`. within: "edges", between the image's outer edges (rim 1/2: what ``outside=`` goes
-        by); "centres", between the centres of the outermost pixels (rim 0); "taps", where every tap of ``kernel``
-        that weighs anything is a pixel (rim 1 - taps/2). A NaN coordinate lies nowhere.
-
-    Returns:
-        (*out), bool.
-
-    Raises:
-        OptionError, ShapeError, DtypeError, ArgumentTypeError.
-
-    >>> import numpy as np, gridsample as gs
-    >>> gs.valid_mask(np.array([[-0.4], [3.2], [3.6], [np.nan]]), (4,))
-    array([ True,  True, False, False])
-    """
-    where = "valid_mask"
-    for argument, value, table in (("frame", frame, FRAMES), ("order", order, ORDERS), ("within", within, WITHIN)):
-        named(where, argument, value, table)
-    rim = prepare.rim_of(within, kernel_named(where, "kernel", kernel))
-    sizes = whole_numbers(where, "shape", shape)
-    framework = frameworks.of(where, coords=coords)
-    return prepare.valid(framework, where, coords, sizes, frame, order, rim)
-
-
 def multiscale_deformable_attention(value: Any, shapes: Any, locations: Any, weights: Any) -> Any:
     """Multi-scale deformable attention: points of several feature maps read, weighed and added up, for each query.
 
@@ -409,8 +369,6 @@ def _given(where: str) -> bool:
     warnings.warn(message, UserWarning, stacklevel=3)
     return False
 
-
-WITHIN = ("edges", "centres", "taps")
 
 _TABLES = {
     "{dtypes}": ", ".join(DTYPES),

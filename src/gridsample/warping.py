@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsample import api, mapped
+from gridsample import api, mapped, masks
 from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, RankError, ShapeError, unknown
 from gridsample.maps import Displacement, arrays
 from gridsample.maps.arrays import Array
@@ -120,7 +120,7 @@ def flow_warp(
     map_ = Displacement(flow, order=order).to(image)
     coords = mapped.coordinates("flow_warp", map_, image, None, "pixel", "xy")
     warped = api.sample(image, coords, kernel=kernel, boundary=boundary, fill=fill, nonfinite="outside")
-    return FlowWarped(warped, api.valid_mask(coords, tuple(image.shape[2:]))[:, None])
+    return FlowWarped(warped, masks.valid_mask(coords, tuple(image.shape[2:]))[:, None])
 
 
 def pixels(
