@@ -75,7 +75,7 @@ def by_grid(run: Run, image: Any, grid: Any, theirs: Call) -> Calls:
 def by_matrix(run: Run, image: Any, theta: Any, theirs: Call) -> Calls:
     """From the matrix, as F.affine_grid takes it (align_corners=False), without a grid in memory."""
     gs.set_num_threads(run.threads)
-    sizes = {"input_size": run.case.image[2:], "output_size": run.case.out}
+    sizes: dict[str, Any] = {"input_size": run.case.image[2:], "output_size": run.case.out}
 
     def ours() -> tuple[Any, ...]:
         fused = gs.maps.Affine.from_matrix(theta, frame="edges", **sizes)
