@@ -141,4 +141,5 @@ def test_splat_and_sample_grad_take_maps():
     np.testing.assert_array_equal(gs.splat(image, map_, (8, 9)), gs.splat(image, coords, (8, 9)))
     np.testing.assert_array_equal(gs.sample_grad(image, map_), gs.sample_grad(image, coords))
     single = gs.sample(image.astype("float32"), map_)
-    np.testing.assert_array_equal(single, gs.sample(image.astype("float32"), coords.astype("float32")))
+    stored = gs.sample(image.astype("float32"), coords.astype("float32"))
+    np.testing.assert_allclose(single, stored, atol=2e-6)  # its coordinates are made in the engine, rounded otherwise
