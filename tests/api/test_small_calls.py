@@ -251,7 +251,7 @@ def test_threads_share_what_is_known():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:os.fork.*JAX:RuntimeWarning")
 def test_a_forked_child_goes_on():
     want = gs.grid_sample(IMAGE, GRID)
     child = os.fork()
