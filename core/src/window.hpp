@@ -147,7 +147,7 @@ template <class T, int D> class Window {
         const int p = run.point + v * lanes<T>;
         Index<T> first[D], spot = copy;
         const Index<T> reaches = first_taps(job, block, p, first);
-        for (int d = 0; d < D; ++d) spot += (first[d] - low_[d]) * step[d];
+        for (int d = 0; d < D; ++d) spot += ((first[d] - low_[d]) & reaches) * step[d];  // a far point's would overflow
         store(spot_ + p, reaches ? spot : nowhere);
         Vec<T> share[taps];
         for (int k = 0; k < taps; ++k) {

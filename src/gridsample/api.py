@@ -164,17 +164,19 @@ def sample(
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
             return known
-    if plain and out is None and not isinstance(size, str):
-        chosen = (kernel, boundary, fill, nonfinite, outside)
-        made = _from_matrix(image, coords, size, frame, order, *chosen)
-        if made is not None:
-            return made
-    coords = mapped.resolved("sample", coords, image, size, frame, order, relative)
     extra = prefilter if type(prefilter) is int and prefilter > 0 else 0
     filters: Any = True if extra else prefilter  # whatever else it may be is refused by name
     options = sample_options(
         "sample", kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, filters
     )
+    if plain and out is None and not frameworks.tracing():
+        given = mapped.matrix(coords, image, size, frame, order)
+        if given is not None:
+            framework = frameworks.of("sample", image=image, coords=given[1])
+            made = framework.pull_matrix("sample", image, *given, options)
+            if made is not None:
+                return made
+    coords = mapped.resolved("sample", coords, image, size, frame, order, relative)
     framework = frameworks.of("sample", image=image, coords=coords)
     if plain and out is not None:
         return framework.pull("sample", image, coords, options, out)
@@ -196,29 +198,6 @@ def sample(
         return prepare.antialiased(framework, "sample", image, coords, frame, order, antialias, pull)
 
     return read(image, coords) if out is not None else prepare.batched(framework, "sample", image, coords, read)
-
-
-def _from_matrix(
-    image: Any,
-    coords: Any,
-    size: Any,
-    frame: str,
-    order: str,
-    kernel: Any,
-    boundary: Any,
-    fill: Any,
-    nonfinite: Any,
-    outside: Any,
-) -> Any:
-    """The result of `sample` with a map that the backend evaluates itself, or None."""
-    if frameworks.tracing() or (given := mapped.matrix("sample", coords, image, size, frame, order)) is None:
-        return None
-    kind, matrix, sizes = given
-    options = sample_options("sample", kernel, boundary, fill, frame, order, nonfinite, outside)
-    pull_matrix = getattr(frameworks.of("sample", image=image, coords=matrix), "pull_matrix", None)
-    if pull_matrix is None:
-        return None
-    return pull_matrix("sample", image, kind, matrix, whole_numbers("sample", "size", sizes), options)
 
 
 def splat(

@@ -30,20 +30,14 @@ def resolved(
 
 
 def matrix(
-    where: str, coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str
+    coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str
 ) -> tuple[str, Any, tuple[int, ...]] | None:
-    """The kind of map, its matrix and the output's size, if ``coords`` is a map that the engine's loops evaluate.
-
-    The matrix is rounded to the type that positions have.
-    """
+    """The kind of map, its matrix and the output's size, if ``coords`` is a map that the engine's loops evaluate."""
     map_ = of(coords)
     given = getattr(map_, "given", None)
     if given is None or (frame, order) != ("pixel", "xy") or len(image.shape) != map_.axes + 2:
         return None
-    found = map_.to(image).matrix
-    if str(found.dtype).endswith("float64") != str(image.dtype).endswith("float64"):
-        found = _single(found) if str(found.dtype).endswith("float64") else _double(found)
-    return given, found, tuple(size or map_.size or image.shape[2:])
+    return given, map_.to(image).matrix, map_.output_size(size or map_.size or tuple(image.shape[2:]))
 
 
 def coordinates(
@@ -74,10 +68,6 @@ def no_size(where: str, size: Sequence[int] | None) -> None:
     if size is not None:
         do = "leave it away: coords already say where every output point lies"
         raise ArgumentTypeError(where, "size only with a map", f"size={tuple(size)} and an array", do)
-
-
-def _double(found: Any) -> Any:
-    return found.double() if hasattr(found, "double") else found.astype("float64")
 
 
 def _single(found: Any) -> Any:

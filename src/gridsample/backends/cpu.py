@@ -19,16 +19,6 @@ from gridsample.plan import Plan, Shape
 Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
 
-@lru_cache(maxsize=256)
-def knows(kernel: str) -> bool:
-    """Whether this build of the engine has a kernel: one built before its row was added has not."""
-    try:
-        engine.Problem(kernel, [("zero", False, 0, 0.0, 1.0, 0.0)], 0.0, "even", "propagate", None)
-    except ValueError:
-        return False
-    return True
-
-
 @lru_cache(maxsize=2048)
 def problem(plan: Plan) -> engine.Problem:
     """The engine's mirror of a Plan."""
@@ -66,7 +56,7 @@ def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) 
         p = plan.make(where, *image, *coords, options)
     except GridSampleError:
         return None
-    if p.uncompiled or options.prefilter or not knows(p.axes[0].kernel):
+    if p.uncompiled or options.prefilter:
         return None
     return Resolved(p, problem(p), jacobian, p.jacobian_shape if jacobian else p.out_shape)
 

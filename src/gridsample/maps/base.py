@@ -11,6 +11,7 @@ a method names. Maps are never changed; methods return new ones.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ Components = Sequence[Array]  # one array per axis of space, x first
 Size = tuple[int, ...]  # of an image, in memory order: (height, width), (depth, height, width)
 
 
-class Map:
+class Map(ABC):
     """A coordinate map from output to input positions. Called with positions (N or 1, …, D), it gives (N, …, D)."""
 
     axes: int  # D
@@ -33,9 +34,9 @@ class Map:
     boundary: str | tuple[str, ...] | None = None  # what its input should read beyond its rim, if the map knows
     stacks: int = 0  # output axes of its own, before those of the size: one for the boxes of each image
 
+    @abstractmethod
     def _at(self, xs: Components) -> list[Array]:
         """Input components of output components, each (N or 1, …), broadcast against each other."""
-        raise NotImplementedError
 
     @property
     def gridsample_map(self) -> Map:

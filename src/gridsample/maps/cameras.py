@@ -8,6 +8,7 @@ Pixels are cells: a picture's outer edges are at -1/2 and n - 1/2.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import pi, radians, tan
 from typing import Any
 
@@ -27,19 +28,19 @@ FACES = {
 }
 
 
-class Camera:
+class Camera(ABC):
     """Pixels to directions and back."""
 
     size: tuple[int, ...]
     boundary: str | tuple[str, ...] | None = None
 
+    @abstractmethod
     def ray(self, xs: Components) -> list[Array]:
         """(right, down, ahead) of pixel positions (x, y)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pixel(self, ray: Components) -> list[Array]:
         """(x, y) of directions; NaN where the camera does not look."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'×'.join(map(str, self.size))})"
