@@ -20,20 +20,15 @@
 
 namespace gridsample {
 
-// Every target CMakeLists.txt builds for this architecture, slowest first.
-#if defined(__x86_64__)
-#define GS_TARGETS(X) X(baseline) X(avx2) X(avx512)
-#else
-#define GS_TARGETS(X) X(baseline)
-#endif
-#define GS_DECLARE(name) namespace name { extern const Target target; }
+// GS_TARGETS(X): X of every instruction set that was built, slowest first. CMakeLists.txt says which.
+#define GS_DECLARE(name) namespace name { extern const Loops float_loops, double_loops; }
 GS_TARGETS(GS_DECLARE)
 
 namespace {
 
-const Target* all_targets[] = {
-#define GS_ADDRESS(name) &name::target,
-    GS_TARGETS(GS_ADDRESS)};
+const Target all_targets[] = {
+#define GS_TARGET_OF(name) {#name, {&name::float_loops, &name::double_loops}},
+    GS_TARGETS(GS_TARGET_OF)};
 
 bool usable(const std::string& name) {
 #if defined(__x86_64__)
@@ -53,8 +48,8 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 const Target* find_target(const std::string& name) {
-  for (const Target* t : all_targets)
-    if (name == t->name && usable(name)) return t;
+  for (const Target& t : all_targets)
+    if (name == t.name && usable(name)) return &t;
   throw std::invalid_argument("instruction set: expected one of " + listed(targets()) + ", got '" + name +
                               "'; choose one of those or unset GRIDSAMPLE_TARGET");
 }
@@ -234,7 +229,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
 
 Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
   const int taps = job.problem.kernel.taps;
-  return chosen().load()->loops[int(verb)][int(scalar)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
+  return (*chosen().load()->loops[int(scalar)])[int(verb)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
 }
 
 // Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
@@ -370,8 +365,8 @@ table::BoundaryRow boundary_named(const std::string& name) {
 
 std::vector<std::string> targets() {
   std::vector<std::string> names;
-  for (const Target* t : all_targets)
-    if (usable(t->name)) names.push_back(t->name);
+  for (const Target& t : all_targets)
+    if (usable(t.name)) names.push_back(t.name);
   return names;
 }
 
