@@ -36,6 +36,7 @@ std::int64_t item(Scalar scalar) { return scalar == Scalar::f32 ? 4 : 8; }
 
 // Are the last `axes` axes one after another in memory?
 bool dense(const View& view, int axes) {
+  if (std::find(view.shape, view.shape + view.rank, 0) != view.shape + view.rank) return true;
   std::int64_t expected = item(view.scalar);
   for (int i = view.rank - 1; i >= view.rank - axes; --i) {
     if (view.shape[i] > 1 && view.stride[i] != expected) return false;
