@@ -20,15 +20,10 @@
 namespace gridsample {
 namespace {
 
-struct Free {
-  void operator()(char* p) const { ::operator delete[](p, std::align_val_t(64)); }
-};
-
 // This thread's working memory, kept between calls: fresh pages would cost more than small calls themselves.
-char* scratch() {
-  thread_local std::unique_ptr<char[], Free> memory(
-      static_cast<char*>(::operator new[](scratch_bytes, std::align_val_t(64))));
-  return memory.get();
+Scratch& scratch() {
+  thread_local const std::unique_ptr<Scratch> memory(new Scratch);
+  return *memory;
 }
 
 // Has this thread waited so long for a turn that there seem to be fewer processors than threads?
@@ -50,7 +45,7 @@ struct Work {
   }
 
   void drain() {
-    char* memory = scratch();
+    Scratch& memory = scratch();
     busy.fetch_add(1);
     for (std::int64_t from = next.load(std::memory_order_relaxed); from < tasks;) {
       const std::int64_t to = from + stretch(from);
