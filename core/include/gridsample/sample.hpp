@@ -30,6 +30,15 @@ void pull_grad(const Problem&, const View& image, const View& coords, const View
 void backward(const Problem&, const View& grad, const View& image, const View& coords, const View* grad_image,
               const View* grad_coords, int threads);
 
+// What a spline weighs the pixels at its own centre: that pixel, then those at distance 1 to `reach` on either side.
+struct Spline {
+  int reach;
+  double weight[4];
+};
+// The coefficients, along one axis of an array of any shape, of the spline that goes through the pixels, its ends as the boundary
+// has them: A c = image, or A^T c = image for the adjoint. Holes read zero. `to` may be `from` itself, or memory apart from it.
+void prefilter(const Spline&, const table::BoundaryRow&, bool adjoint, const View& from, const View& to, int axis, int threads);
+
 // Rows of the tables, by name; throws std::invalid_argument listing the names.
 table::KernelRow kernel_named(const std::string& name);
 table::BoundaryRow boundary_named(const std::string& name);
