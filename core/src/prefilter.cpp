@@ -9,28 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "choose.hpp"
 #include "gridsample/sample.hpp"
 #include "lines.hpp"
 #include "threads.hpp"
 
 namespace gridsample {
 
-#define GS_DECLARE(name) namespace name { extern const Loop float_lines, double_lines; }
-GS_TARGETS(GS_DECLARE)
-
 namespace {
-
-struct Named { const char* name; Loop loops[2]; };
-const Named all_lines[] = {
-#define GS_LINES_OF(name) {#name, {name::float_lines, name::double_lines}},
-    GS_TARGETS(GS_LINES_OF)};
-
-Loop loop_of(Scalar scalar) {
-  const std::string name = target();
-  for (const Named& row : all_lines)
-    if (name == row.name) return row.loops[int(scalar)];
-  throw std::invalid_argument("gridsample engine: no loops for " + name);
-}
 
 void expect(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(std::string("gridsample engine: ") + what);
@@ -227,7 +213,7 @@ void prefilter(const Spline& spline, const table::BoundaryRow& rule, bool adjoin
   work.blocks = (work.lines + wide - 1) / wide;
   std::int64_t tasks = work.blocks;
   for (int a = 0; a < work.outer; ++a) tasks *= work.outer_size[a];
-  run_tasks(work, loop_of(to.scalar), tasks, int(std::clamp(count / numbers_per_thread, 1.0, double(std::max(threads, 1)))));
+  run_tasks(work, lines_loop(to.scalar), tasks, int(std::clamp(count / numbers_per_thread, 1.0, double(std::max(threads, 1)))));
 }
 
 }  // namespace gridsample

@@ -30,6 +30,12 @@ void pull_grad(const Problem&, const View& image, const View& coords, const View
 void backward(const Problem&, const View& grad, const View& image, const View& coords, const View* grad_image,
               const View* grad_coords, int threads);
 
+// The gradients of <by_image, push(grad)> + <by_coords, backward to the coords>, each only if its view is given, in one walk:
+// the backward pass of `backward`, for kernels of 2 and 4 taps and batches that both are N. by_image may be absent, as if zero;
+// it and to_image lie like the image, to_grad like grad, to_coords like by_coords.
+void second_backward(const Problem&, const View* by_image, const View& by_coords, const View& grad, const View& image,
+                     const View& coords, const View* to_grad, const View* to_image, const View* to_coords, int threads);
+
 // What a spline weighs the pixels at its own centre: that pixel, then those at distance 1 to `reach` on either side.
 struct Spline {
   int reach;
