@@ -325,6 +325,12 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   expect(!grad_image || same_shape(*grad_image, image), "an image gradient shaped like the image");
   expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
   if (grad_coords) expect_writes(*grad_coords);
+  if (problem.kernel.taps == 1) {  // its values change nowhere but in jumps
+    make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});  // for its checks
+    if (grad_image) push(problem, grad, coords, *grad_image, threads);
+    if (grad_coords) clear(*grad_coords);
+    return;
+  }
   if (grad_image && grad_coords) {
     // in one pass when both sides have a batch of their own, and both images are walked alike
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
