@@ -7,6 +7,14 @@
 
 namespace gridsample::GS_TARGET {
 
+// What tap k of a point weighs: the product along its axes. (second.hpp has its derivative.)
+template <class T, int D> GS_INLINE Vec<T> share_of(const Block<T, D, 2>& block, int p, int k) {
+  Vec<T> share = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
+  if constexpr (D > 1) share *= load<Vec<T>>(block.weight[1][k >> (D - 2) & 1] + p);
+  if constexpr (D > 2) share *= load<Vec<T>>(block.weight[D - 1][k & 1] + p);
+  return share;
+}
+
 template <class T, int D> class Window {
  public:
   static constexpr int taps = 1 << D;
@@ -154,11 +162,7 @@ template <class T, int D> class Window {
         for (int d = 0; d < D; ++d) spot += ((first[d] - low_[d]) & reaches) * step[d];  // a far point's would overflow
         store(spot_ + p, reaches ? spot : nowhere);
         Vec<T> share[taps];
-        for (int k = 0; k < taps; ++k) {
-          share[k] = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
-          if constexpr (D > 1) share[k] *= load<Vec<T>>(block.weight[1][k >> (D - 2) & 1] + p);
-          if constexpr (D > 2) share[k] *= load<Vec<T>>(block.weight[D - 1][k & 1] + p);
-        }
+        for (int k = 0; k < taps; ++k) share[k] = share_of(block, p, k);
         mix<T, taps>(share);
         for (int k = 0; k < taps; ++k) store(share_ + p * taps + k * lanes<T>, share[k]);
       }
