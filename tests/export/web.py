@@ -81,7 +81,8 @@ def run(models: dict[str, tuple[bytes, Sequence[Any]]], seconds: float = 900) ->
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = subprocess.Popen(
             _command(f"http://127.0.0.1:{server.server_port}/index.html", folder),
-            env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_CHROMIUM_FLAGS": "--no-sandbox --disable-gpu"},
+            env=os.environ
+            | {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_CHROMIUM_FLAGS": "--no-sandbox --disable-gpu"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -95,7 +96,9 @@ def run(models: dict[str, tuple[bytes, Sequence[Any]]], seconds: float = 900) ->
             server.shutdown()
             server.server_close()
     if not about or "error" in about:
-        raise RuntimeError(f"the browser answered {len(found)} of {len(models)} models: {about.get('error', 'then no more')}")
+        raise RuntimeError(
+            f"the browser answered {len(found)} of {len(models)} models: {about.get('error', 'then no more')}"
+        )
     return found, about
 
 
@@ -117,7 +120,7 @@ def _lay_out(folder: Path, models: dict[str, tuple[bytes, Sequence[Any]]]) -> No
 
 def _handler(folder: str, found: dict[str, Any], about: dict[str, Any], done: threading.Event) -> Any:
     class Handler(SimpleHTTPRequestHandler):
-        extensions_map = SimpleHTTPRequestHandler.extensions_map | {  # noqa: RUF012
+        extensions_map = SimpleHTTPRequestHandler.extensions_map | {
             ".mjs": "text/javascript",
             ".wasm": "application/wasm",
         }
@@ -149,7 +152,13 @@ def _handler(folder: str, found: dict[str, Any], about: dict[str, Any], done: th
 def _command(url: str, folder: str) -> list[str]:
     chromium = _chromium()
     if chromium is not None:
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}/profile"]
+        flags = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            f"--user-data-dir={folder}/profile",
+        ]
         return [chromium, *flags, url]
     return [sys.executable, str(Path(__file__).resolve()), url]
 

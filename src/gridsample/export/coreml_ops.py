@@ -78,7 +78,9 @@ def gridsample_prefilter(context: Any, node: Any) -> None:
     for d, matrix in prefilter.matrices(WHERE, rules, sizes, adjoint):
         order = list(range(image.rank))
         order[d - axes], order[-1] = order[-1], order[d - axes]
-        product = mb.matmul(x=mb.transpose(x=image, perm=order), y=matrix.astype(types.nptype_from_builtin(image.dtype)))
+        product = mb.matmul(
+            x=mb.transpose(x=image, perm=order), y=matrix.astype(types.nptype_from_builtin(image.dtype))
+        )
         image = mb.transpose(x=product, perm=order)
     context.add(mb.identity(x=image, name=node.name), node.name)
 

@@ -312,7 +312,9 @@ def _filtered(program: Any, args: tuple[Any, ...], where: str, dynamic_shapes: A
                 module.register_buffer(name, torch.from_numpy(matrix).to(like.dtype))
                 turn = torch.ops.aten.transpose.int
                 moved = module.graph.call_function(turn, (value, d - axes, -1))
-                product = module.graph.call_function(torch.ops.aten.matmul.default, (moved, module.graph.get_attr(name)))
+                product = module.graph.call_function(
+                    torch.ops.aten.matmul.default, (moved, module.graph.get_attr(name))
+                )
                 value = module.graph.call_function(turn, (product, d - axes, -1))
         node.replace_all_uses_with(value)
         module.graph.erase_node(node)

@@ -33,6 +33,8 @@ def matrices(where: str, rules: str, sizes: Sequence[Size], adjoint: bool) -> It
             continue
         if not isinstance(n, int):
             do = "fix the image's sizes, prefilter the image before it enters the model and pass prefilter=False, or"
-            raise OptionError(where, f"an image of fixed sizes for {kernel}", f"a size {n}", f"{do} take another kernel")
+            raise OptionError(
+                where, f"an image of fixed sizes for {kernel}", f"a size {n}", f"{do} take another kernel"
+            )
         unit = np.eye(n)  # whose row i becomes the coefficients of pixel i alone
         yield d, coefficients(space, unit, (kernel,), (boundary,), 0.0, adjoint).astype(np.float32)
