@@ -4,6 +4,8 @@
 
 namespace gridsample {
 
+// Sets every element to zero.
+void clear(const View& view);
 // Sets an image of the target to zero: all of its channels.
 void clear_image(const Job& job, std::int64_t image);
 // As a task, one of job.batch images' channels, or rows of the first axis where channels are adjacent: clear_tasks in all.

@@ -20,20 +20,15 @@
 
 namespace gridsample {
 
-// Every target CMakeLists.txt builds for this architecture, slowest first.
-#if defined(__x86_64__)
-#define GS_TARGETS(X) X(baseline) X(avx2) X(avx512)
-#else
-#define GS_TARGETS(X) X(baseline)
-#endif
-#define GS_DECLARE(name) namespace name { extern const Target target; }
+// GS_TARGETS(X): X of every instruction set that was built, slowest first. CMakeLists.txt says which.
+#define GS_DECLARE(name) namespace name { extern const Loops float_loops, double_loops; }
 GS_TARGETS(GS_DECLARE)
 
 namespace {
 
-const Target* all_targets[] = {
-#define GS_ADDRESS(name) &name::target,
-    GS_TARGETS(GS_ADDRESS)};
+const Target all_targets[] = {
+#define GS_TARGET_OF(name) {#name, {&name::float_loops, &name::double_loops}},
+    GS_TARGETS(GS_TARGET_OF)};
 
 bool usable(const std::string& name) {
 #if defined(__x86_64__)
@@ -53,8 +48,8 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 const Target* find_target(const std::string& name) {
-  for (const Target* t : all_targets)
-    if (name == t->name && usable(name)) return t;
+  for (const Target& t : all_targets)
+    if (name == t.name && usable(name)) return &t;
   throw std::invalid_argument("instruction set: expected one of " + listed(targets()) + ", got '" + name +
                               "'; choose one of those or unset GRIDSAMPLE_TARGET");
 }
@@ -234,7 +229,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
 
 Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
   const int taps = job.problem.kernel.taps;
-  return chosen().load()->loops[int(verb)][int(scalar)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
+  return (*chosen().load()->loops[int(scalar)])[int(verb)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
 }
 
 // Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
@@ -329,6 +324,12 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   expect(!grad_image || same_shape(*grad_image, image), "an image gradient shaped like the image");
   expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
   if (grad_coords) expect_writes(*grad_coords);
+  if (problem.kernel.taps == 1) {  // its values change nowhere but in jumps
+    make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});  // for its checks
+    if (grad_image) push(problem, grad, coords, *grad_image, threads);
+    if (grad_coords) clear(*grad_coords);
+    return;
+  }
   if (grad_image && grad_coords) {
     // in one pass when both sides have a batch of their own, and both images are walked alike
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
@@ -370,8 +371,8 @@ table::BoundaryRow boundary_named(const std::string& name) {
 
 std::vector<std::string> targets() {
   std::vector<std::string> names;
-  for (const Target* t : all_targets)
-    if (usable(t->name)) names.push_back(t->name);
+  for (const Target& t : all_targets)
+    if (usable(t.name)) names.push_back(t.name);
   return names;
 }
 

@@ -62,9 +62,12 @@ inline constexpr int verb_count = 5;
 using Loop = void (*)(const Job&, std::int64_t task, char* scratch);
 inline constexpr std::size_t scratch_bytes = 3 << 20;
 
+using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
+
+// An instruction set, and its loops for float and double.
 struct Target {
   const char* name;
-  Loop loops[verb_count][2][max_axes][3];  // [verb][scalar][axes - 1][taps 1, 2, 4]
+  const Loops* loops[2];
 };
 
 }  // namespace gridsample

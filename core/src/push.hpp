@@ -96,26 +96,24 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, ch
 
 // Adds one channel's part of the coordinates' gradient to block.sum.
 template <class T, int D, int K, bool UNIT> void gradient_channel(const Job& job, Block<T, D, K>& block, int64_t channel) {
-  if constexpr (K > 1) {
-    const Interior<T, D, K, UNIT> interior(job, block);
-    const char* values = job.values.data + block.outer_values + channel * job.values.channel;
-    const char* base = job.image + block.batch * job.image_batch + channel * job.image_channel;
-    for (int r = 0; r < block.run_count; ++r) {
-      const Run& run = block.runs[r];
-      const char* from = values + run.row * job.values.row + run.col * job.values.col;
-      const auto add_run = [&](const auto& source) {
-        for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, from += lanes<T> * job.values.col) {
-          const int count = v == run.vectors - 1 ? run.last : lanes<T>;
-          const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
-          source.ask_ahead(base, p);
-          const Jet<T, D> jet = jet_from<0, T, D, K>(source, block, p, source.start(base));
-          for (int d = 0; d < D; ++d)
-            store(block.sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(block.sum[d] + p)));
-        }
-      };
-      if (run.where == Where::interior) add_run(interior);
-      else if (run.where == Where::edge) with_edge(job, block, add_run);
-    }
+  const Interior<T, D, K, UNIT> interior(job, block);
+  const char* values = job.values.data + block.outer_values + channel * job.values.channel;
+  const char* base = job.image + block.batch * job.image_batch + channel * job.image_channel;
+  for (int r = 0; r < block.run_count; ++r) {
+    const Run& run = block.runs[r];
+    const char* from = values + run.row * job.values.row + run.col * job.values.col;
+    const auto add_run = [&](const auto& source) {
+      for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, from += lanes<T> * job.values.col) {
+        const int count = v == run.vectors - 1 ? run.last : lanes<T>;
+        const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
+        source.ask_ahead(base, p);
+        const Jet<T, D> jet = jet_from<0, T, D, K>(source, block, p, source.start(base));
+        for (int d = 0; d < D; ++d)
+          store(block.sum[d] + p, mul_add<T>(grad, jet.along[d], load<Vec<T>>(block.sum[d] + p)));
+      }
+    };
+    if (run.where == Where::interior) add_run(interior);
+    else if (run.where == Where::edge) with_edge(job, block, add_run);
   }
 }
 
@@ -159,10 +157,11 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
   const std::size_t bytes = std::size_t(block.points) * sizeof(T);
-  for (int d = 0; d < D; ++d) __builtin_memset(block.total[d], 0, bytes);
+  if (first == last)
+    for (int d = 0; d < D; ++d) __builtin_memset(block.total[d], 0, bytes);
   for (int64_t n = first; n < last; ++n) {
     fill_block<T, D, K, true>(job, n, tile, block);
-    for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, bytes);  // which is all there is with one tap
+    for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, bytes);
     if (job.channels_last) {
       const char* image = job.image + block.batch * job.image_batch;
       if (SCATTER && !job.turns) {
@@ -187,8 +186,10 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
       }
     }
     for (int d = 0; d < D; ++d)
-      for (int p = 0; p < block.points; p += lanes<T>)
-        store(block.total[d] + p, load<Vec<T>>(block.total[d] + p) + gradient_along(block, d, p));
+      for (int p = 0; p < block.points; p += lanes<T>) {
+        const Vec<T> before = n == first ? Vec<T>{} : load<Vec<T>>(block.total[d] + p);
+        store(block.total[d] + p, before + gradient_along(block, d, p));
+      }
   }
   if (job.problem.given != Given::points)
     return matrix_gradient<T, D>(job, block, first, block.total, job.matrices + (task_of(job, first, tile)) * (D + 1) * (D + 1));

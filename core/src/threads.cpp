@@ -33,12 +33,24 @@ struct Work {
   const Job* job;
   Loop loop;
   std::int64_t tasks;
+  int threads;
   std::atomic<std::int64_t> next{0};
   std::atomic<int> places{0};  // for threads of a borrowed team, which may be larger than was asked for
 
+  // Tasks lie beside each other in memory: a thread takes a stretch of them, ever shorter ones towards the end, so that no
+  // thread waits long for the last. Where tasks take turns each waits for the one before, and none may be put off.
+  std::int64_t stretch(std::int64_t from) const {
+    return job->turns ? 1 : std::max<std::int64_t>(1, (tasks - from) / (2 * threads));
+  }
+
   void drain() {
     char* memory = scratch();
-    for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) loop(*job, task, memory);
+    for (std::int64_t from = next.load(std::memory_order_relaxed); from < tasks;) {
+      const std::int64_t to = from + stretch(from);
+      if (!next.compare_exchange_weak(from, to, std::memory_order_relaxed)) continue;
+      for (std::int64_t task = from; task < to; ++task) loop(*job, task, memory);
+      from = next.load(std::memory_order_relaxed);
+    }
   }
 };
 
@@ -156,8 +168,8 @@ void await_turn(Turns& turns, std::int64_t slot, std::int64_t turn) {
 void end_turn(Turns& turns, std::int64_t slot) { turns.ended[std::size_t(slot)].fetch_add(1, std::memory_order_release); }
 
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
-  Work work{&job, loop, tasks};
   threads = int(std::min<std::int64_t>(threads, tasks));
+  Work work{&job, loop, tasks, threads};
   const Team team = threads > 1 ? the_team.load() : nullptr;
   const bool done = team ? run_in_team(team, work, threads) : threads > 1 && pool().run(work, threads - 1);
   if (!done) work.drain();

@@ -204,8 +204,18 @@ template <class T, int D> class Window {
     }
   }
   static __attribute__((noinline)) void merge_rim(const Job& job, char* row, int64_t pixel, Vec<T> value) {
+    alignas(64) T sum[lanes<T>];
+    store(sum, value);
+    const int64_t n = job.size[D - 1], step = job.image_stride[D - 1];
+    const int from = pixel >= 0 ? 0 : pixel < -lanes<T> ? lanes<T> : int(-pixel);
+    const int to = pixel + lanes<T> <= n ? lanes<T> : pixel >= n ? 0 : int(n - pixel);
+    for (int l = from; l < to; ++l) poke<T>(row + (pixel + l) * step, peek<T>(row + (pixel + l) * step) + sum[l]);
+    if (!clamps(job, D - 1)) return;
     for (int l = 0; l < lanes<T>; ++l)
-      if (char* at = row_of(job, D - 1, pixel + l, row); at && value[l] != 0) poke<T>(at, peek<T>(at) + value[l]);
+      if (sum[l] != 0 && (l < from || l >= to)) {
+        char* at = row_of(job, D - 1, pixel + l, row);
+        poke<T>(at, peek<T>(at) + sum[l]);
+      }
   }
 
   alignas(64) int32_t spot_[points];  // of each point's cell, in bytes
