@@ -57,6 +57,7 @@ sphinx_gallery_conf = {
     "reset_argv": programs.Arguments(),
     "capture_repr": ("_repr_html_",),
     "abort_on_example_error": True,
+    "default_thumb_file": str(HERE / "pictures" / "contact-sheet.jpg"),
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,

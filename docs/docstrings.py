@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 HEAD = re.compile(r"^[A-Z][A-Za-z ]+:$")
-ITEM = re.compile(r"^[\w.\\*()=\" ,]{1,60}: ")
+ITEM = re.compile(r"^\"?[\w*]+\"?(, \"?[\w*]+\"?)*: ")  # name: or name, name:
 CODE = re.compile(r"(``.*?``)")
 
 

@@ -13,15 +13,16 @@ from typing import Any
 from sphinx_gallery.scrapers import figure_rst
 
 FOLDER = Path(__file__).resolve().parents[1] / "build" / "docs" / "pictures"
+HERE = "../build/docs/pictures"  # the same, from where the programs run
 
 # The arguments of the short form, and the order of the pages.
 SHORT: dict[str, list[str]] = {
-    "demo.py": ["-o", str(FOLDER), "--width", "320", "--dpi", "80", "--rounds", "3"],
-    "registration.py": ["-o", str(FOLDER), "--width-px", "93", "--spacing-px", "8", "--steps", "25"],
-    "homography_refinement.py": ["-o", str(FOLDER), "--trials", "2"],
-    "rectification.py": ["-o", str(FOLDER), "--steps", "10"],
-    "panorama.py": ["-o", str(FOLDER), "--width-px", "480"],
-    "digits_transformer.py": ["--epochs", "15", "--picture", str(FOLDER / "digits.png")],
+    "demo.py": ["-o", HERE, "--width", "320", "--dpi", "80", "--rounds", "3"],
+    "registration.py": ["-o", HERE, "--width-px", "93", "--spacing-px", "8", "--steps", "25"],
+    "homography_refinement.py": ["-o", HERE, "--trials", "2"],
+    "rectification.py": ["-o", HERE, "--steps", "10"],
+    "panorama.py": ["-o", HERE, "--width-px", "480"],
+    "digits_transformer.py": ["--epochs", "15", "--picture", f"{HERE}/digits.png"],
     "augmentation_speed.py": ["--batch", "2", "--size-px", "64", "--rounds", "3"],
 }
 CHOOSING = ["frames.py", "kernels.py", "boundaries.py", "report.py"]
