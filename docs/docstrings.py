@@ -20,6 +20,11 @@ def process(app: Any, what: str, name: str, thing: Any, options: Any, lines: lis
     lines[:] = converted(lines)
 
 
+def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any) -> bool | None:
+    """Sphinx's event ``autodoc-skip-member``: what Python writes of a named tuple's fields says nothing."""
+    return True if str(getattr(thing, "__doc__", "")).startswith("Alias for field number") else None
+
+
 def converted(lines: list[str]) -> list[str]:
     """The lines of a docstring, as Sphinx wants them."""
     out: list[str] = []

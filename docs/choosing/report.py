@@ -54,8 +54,8 @@ small = photo[..., ::6, ::6]
 lattice = np.stack(np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in small.shape[:1:-1])), -1)[None]
 report = gs.why(small, lattice)
 assert report.first == "align_corners"
-for kind in ("ruler", "arrows"):
-    plt.figure(figsize=(10, 4), layout="constrained")
-    plt.imshow(plt.imread(io.BytesIO(report.picture(kind))))
-    plt.axis("off")
+figure, places = plt.subplots(2, 1, figsize=(11, 8.5), layout="constrained")
+for axes, kind in zip(places, ("ruler", "arrows"), strict=True):
+    axes.imshow(plt.imread(io.BytesIO(report.picture(kind))))
+    axes.set_axis_off()
 plt.show()
