@@ -3,30 +3,18 @@
 #include "gridsample/attention.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 
 #include "attention.hpp"
+#include "choose.hpp"
+#include "clear.hpp"
 #include "gridsample/sample.hpp"
 #include "memory.hpp"
 #include "threads.hpp"
 
 namespace gridsample {
-
-#define GS_DECLARE(name) namespace name { extern const AttentionLoops float_attention, double_attention; }
-GS_TARGETS(GS_DECLARE)
-
 namespace {
-
-struct Row {
-  const char* name;
-  const AttentionLoops* loops[2];  // [scalar]
-};
-
-const Row all_targets[] = {
-#define GS_ROW(name) {#name, {&name::float_attention, &name::double_attention}},
-    GS_TARGETS(GS_ROW)};
 
 void expect(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(std::string("gridsample engine: attention: ") + what);
@@ -112,20 +100,9 @@ Made make(const View& value, const View& locations, const View& weights, const S
 
 void run(const Made& made, int way, std::int64_t tasks, int threads) {
   if (tasks == 0) return;
-  const std::string name = target();
-  for (const Row& row : all_targets)
-    if (name == row.name) {
-      const double each = has_team() ? 1 << 13 : 1 << 15;  // as for the other verbs
-      const int useful = int(std::clamp(made.taps / each, 1.0, double(std::max(threads, 1))));
-      return run_tasks(made.job, (*row.loops[int(made.scalar)])[way][made.job.coords_f64][made.axes - 1], tasks, useful);
-    }
-  throw std::logic_error("gridsample engine: no loops for " + name);
-}
-
-void clear(const View& view, int axis, char* data) {
-  if (axis == view.rank) std::memset(data, 0, std::size_t(item(view.scalar)));
-  else
-    for (std::int64_t i = 0; i < view.shape[axis]; ++i) clear(view, axis + 1, data + i * view.stride[axis]);
+  const double each = has_team() ? 1 << 13 : 1 << 15;  // as for the other verbs
+  const int useful = int(std::clamp(made.taps / each, 1.0, double(std::max(threads, 1))));
+  run_tasks(made.job, attention_loop(way, made.job.coords_f64, made.axes, made.scalar), tasks, useful);
 }
 
 }  // namespace
@@ -150,8 +127,8 @@ void attention_backward(const View& grad, const View& value, const View& locatio
   made.job.to_places = rows_of(to_locations);
   made.job.to_shares = rows_of(to_weights);
   if (made.job.channels == 0) {  // sums of nothing
-    if (to_locations) clear(*to_locations, 0, to_locations->data);
-    if (to_weights) clear(*to_weights, 0, to_weights->data);
+    if (to_locations) clear(*to_locations);
+    if (to_weights) clear(*to_weights);
     return;
   }
   if (to_value) expect_writes(*to_value);

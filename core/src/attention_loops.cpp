@@ -63,10 +63,10 @@ GS_INLINE void add_up(const Attention& job, const Places<T, G, D>& block, const 
     for (int l = 0; l < count; ++l) poke<T>(out + l * int64_t(sizeof(T)), sum[0][l]);
 }
 
-template <class T, class G, int D> void attention_forward(const Job& base, int64_t task, char* scratch) {
+template <class T, class G, int D> void attention_forward(const Job& base, int64_t task, Scratch& scratch) {
   const Attention& job = static_cast<const Attention&>(base);
-  auto& block = *reinterpret_cast<Places<T, G, D>*>(scratch);
-  static_assert(sizeof(Places<T, G, D>) <= scratch_bytes);
+  auto& block = *reinterpret_cast<Places<T, G, D>*>(scratch.memory);
+  static_assert(sizeof(Places<T, G, D>) <= sizeof scratch.memory);
   const int64_t all = job.queries * job.heads, parts = (all + attention_rows - 1) / attention_rows;
   const int64_t n = task / parts, begin = task % parts * attention_rows;
   const int64_t end = begin + attention_rows < all ? begin + attention_rows : all;
@@ -231,9 +231,9 @@ void attention_back(const Attention& job, int64_t n, int64_t h, int64_t level, P
   }
 }
 
-template <class T, class G, int D> void attention_backward(const Job& base, int64_t task, char* scratch) {
+template <class T, class G, int D> void attention_backward(const Job& base, int64_t task, Scratch& scratch) {
   const Attention& job = static_cast<const Attention&>(base);
-  auto& block = *reinterpret_cast<Places<T, G, D>*>(scratch);
+  auto& block = *reinterpret_cast<Places<T, G, D>*>(scratch.memory);
   const int64_t level = task % job.levels, h = task / job.levels % job.heads, n = task / job.levels / job.heads;
   const bool sums = job.to_places.data || job.to_shares.data, adds = job.to_value.data;
   if (sums && adds) attention_back<T, G, D, true, true>(job, n, h, level, block);

@@ -52,6 +52,30 @@ void backward(const gs::Problem& problem, nb::handle grad, nb::handle image, nb:
   });
 }
 
+void second_backward(const gs::Problem& problem, nb::handle by_image, nb::handle by_coords, nb::handle grad, nb::handle image,
+                     nb::handle coords, nb::handle to_grad, nb::handle to_image, nb::handle to_coords, int threads) {
+  const Array direction(by_coords, false), values(grad, false), from(image, false), at(coords, false);
+  const nb::handle handles[] = {by_image, to_grad, to_image, to_coords};
+  std::optional<Array> given[4];
+  const gs::View* view[4] = {};
+  for (int i = 0; i < 4; ++i)
+    if (!handles[i].is_none()) view[i] = &given[i].emplace(handles[i], i > 0).view();
+  without_lock(taps(problem, values.view()) + numbers(from.view()), [&] {
+    gs::second_backward(problem, view[0], direction.view(), values.view(), from.view(), at.view(), view[1], view[2], view[3], threads);
+  });
+}
+
+void prefilter(nb::handle image, nb::handle out, int axis, const std::vector<double>& weights, const std::string& boundary,
+               bool adjoint, int threads) {
+  if (weights.empty() || weights.size() > 4) throw std::invalid_argument("prefilter: expected the weights of a pixel and of 1 to 3 beside it");
+  gs::Spline spline{int(weights.size()) - 1, {}};
+  for (std::size_t i = 0; i < weights.size(); ++i) spline.weight[i] = weights[i];
+  const Array from(image, false), to(out, true);
+  without_lock(numbers(to.view()), [&] {
+    gs::prefilter(spline, gs::boundary_named(boundary), adjoint, from.view(), to.view(), axis, threads);
+  });
+}
+
 // Released always: a call of these is never small.
 void attention(nb::handle value, nb::handle locations, nb::handle weights, const gs::Sizes& sizes, nb::handle out, int threads) {
   const Array from(value, false), at(locations, false), share(weights, false), to(out, true);
@@ -144,6 +168,11 @@ NB_MODULE(engine, m) {
   m.def("pull_grad", &pull_grad, nb::arg("problem"), nb::arg("image"), nb::arg("coords"), nb::arg("out"), nb::arg("threads"));
   m.def("backward", &backward, nb::arg("problem"), nb::arg("grad"), nb::arg("image"), nb::arg("coords"),
         nb::arg("grad_image").none(), nb::arg("grad_coords").none(), nb::arg("threads"));
+  m.def("second_backward", &second_backward, nb::arg("problem"), nb::arg("by_image").none(), nb::arg("by_coords"),
+        nb::arg("grad"), nb::arg("image"), nb::arg("coords"), nb::arg("to_grad").none(), nb::arg("to_image").none(),
+        nb::arg("to_coords").none(), nb::arg("threads"));
+  m.def("prefilter", &prefilter, nb::arg("image"), nb::arg("out"), nb::arg("axis"), nb::arg("weights"), nb::arg("boundary"),
+        nb::arg("adjoint"), nb::arg("threads"));
   m.def("attention", &attention, nb::arg("value"), nb::arg("locations"), nb::arg("weights"), nb::arg("sizes"), nb::arg("out"),
         nb::arg("threads"));
   m.def("attention_backward", &attention_backward, nb::arg("grad"), nb::arg("value"), nb::arg("locations"), nb::arg("weights"),

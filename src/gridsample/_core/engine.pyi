@@ -84,6 +84,21 @@ def backward(
     grad_coords: object | None,
     threads: int,
 ) -> None: ...
+def second_backward(
+    problem: Problem,
+    by_image: object | None,
+    by_coords: object,
+    grad: object,
+    image: object,
+    coords: object,
+    to_grad: object | None,
+    to_image: object | None,
+    to_coords: object | None,
+    threads: int,
+) -> None: ...
+def prefilter(
+    image: object, out: object, axis: int, weights: Sequence[float], boundary: str, adjoint: bool, threads: int
+) -> None: ...
 def attention(
     value: object, locations: object, weights: object, sizes: Sequence[int], out: object, threads: int
 ) -> None: ...
