@@ -204,7 +204,10 @@ $(EXPORT)/web: $(EXPORT)/installed
 	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-fund --no-audit --prefix build/web $(ONNX_WEB)
 	touch $@
 
-# torch as for the tests. The engine is compiled where `make demo` does.
+# torch as for the tests. The engine is compiled where the tests have it, if they do, else where `make demo` does.
+COMPILED = $(if $(wildcard build/test/CMakeCache.txt),--config-settings=build-dir=build/test \
+  --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON)
+
 $(DOCS)/base:
 	$(call create,$(DOCS))
 	$(DOCS)/bin/python -m pip install --quiet '$(TORCH)'
@@ -212,7 +215,7 @@ $(DOCS)/base:
 
 $(DOCS)/installed: $(DOCS)/base $(SOURCES)
 	@$(say) "$(DOCS): build and install gridsample[docs]; the engine takes a few minutes to compile"
-	$(DOCS)/bin/python -m pip install --quiet '.[docs]'
+	$(DOCS)/bin/python -m pip install --quiet '.[docs]' $(COMPILED)
 	touch $@
 
 # The package is there already: pip only adds what its extra names.
