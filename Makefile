@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What people and CI run; `make` lists it. Everything lands in .venv-* and build/: `make clean` undoes it.
+# What people and CI run; `make` lists it. Everything lands in .venv-*, docs/executed and build/: `make clean` undoes it.
 #   PYTHON  the Python to use, 3.10 or newer:                  make test PYTHON=python3.12
 #   TORCH   what pip installs for the torch tests:             make test TORCH=torch
 #   MINUTES the longest the benchmark against torch takes:     make bench MINUTES=5
@@ -18,6 +18,7 @@ TEST := .venv-test
 EXPORT := .venv-export
 EXECUTORCH := .venv-executorch
 LITERT := .venv-litert
+DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = printf '\n== %s\n'
 
@@ -45,6 +46,18 @@ bench: $(TEST)/peers ## time against every peer, interleaved, into bench/results
 BENCH = $(TEST)/bin/gridsample bench --threads 1,2 --resume -o bench/results
 MINUTES ?= 12
 OTHERS ?= 3
+
+.PHONY: docs
+docs: $(DOCS)/installed ## the site, its code run, warnings are errors: build/docs/html/index.html
+	@$(say) "docs: the code of the pages and of the docstrings"
+	$(DOCS)/bin/pytest tests/docs
+	@$(say) "docs: the gallery and the site, into build/docs/html"
+	$(DOCS)/bin/sphinx-build -W --keep-going -b html docs build/docs/html
+
+.PHONY: gallery
+gallery: $(DOCS)/installed ## run examples/ at full length: bench/results/gallery, and the tables and pictures of docs/gallery.md
+	@$(say) "gallery: bench/gallery.py; some minutes each"
+	$(DOCS)/bin/python bench/gallery.py
 
 # ----------------------------------------------------------------------------------------------------- for developers
 
@@ -104,21 +117,24 @@ format: $(TEST)/base ## let ruff put imports and layout right
 GENERATE = $(PYTHON) -c 'import sys, types; package = types.ModuleType("gridsample"); \
   package.__path__ = ["src/gridsample"]; sys.modules["gridsample"] = package; \
   from gridsample.spec.generate import main; raise SystemExit(main(sys.argv[1:]))'
+PHRASEBOOK = $(subst spec.generate,spec.phrasebook,$(GENERATE))
 
 .PHONY: generate
-generate: ## write core/src/table.gen.hpp from the tables in src/gridsample/spec
-	@$(say) "generate: core/src/table.gen.hpp"
+generate: ## write core/src/table.gen.hpp and docs/names.md from the tables in src/gridsample/spec
+	@$(say) "generate: core/src/table.gen.hpp, docs/names.md"
 	$(GENERATE)
+	$(PHRASEBOOK) > docs/names.md
 
 .PHONY: generate-check
-generate-check: ## fail if core/src/table.gen.hpp is not what the tables say
-	@$(say) "generate-check: core/src/table.gen.hpp"
+generate-check: ## fail if core/src/table.gen.hpp or docs/names.md is not what the tables say
+	@$(say) "generate-check: core/src/table.gen.hpp, docs/names.md"
 	$(GENERATE) --check
+	$(PHRASEBOOK) | diff docs/names.md -
 
 .PHONY: clean
 clean: ## remove the virtual environments, builds and caches
 	@$(say) "clean"
-	rm -rf $(DEMO) $(TEST) $(EXPORT) $(EXECUTORCH) $(LITERT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(EXPORT) $(EXECUTORCH) $(LITERT) $(DOCS) docs/executed build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------ installations
@@ -186,6 +202,17 @@ $(EXPORT)/web: $(EXPORT)/installed
 	  $(EXPORT)/bin/python -m pip install --quiet 'gridsample[browser]'
 	mkdir -p build/web
 	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-fund --no-audit --prefix build/web $(ONNX_WEB)
+	touch $@
+
+# torch as for the tests. The engine is compiled where `make demo` does.
+$(DOCS)/base:
+	$(call create,$(DOCS))
+	$(DOCS)/bin/python -m pip install --quiet '$(TORCH)'
+	touch $@
+
+$(DOCS)/installed: $(DOCS)/base $(SOURCES)
+	@$(say) "$(DOCS): build and install gridsample[docs]; the engine takes a few minutes to compile"
+	$(DOCS)/bin/python -m pip install --quiet '.[docs]'
 	touch $@
 
 # The package is there already: pip only adds what its extra names.
