@@ -8,6 +8,7 @@ none are stored; else they are computed here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,16 @@ def matrix(
     if given is None or (frame, order) != ("pixel", "xy") or len(image.shape) != map_.axes + 2:
         return None
     return given, map_.to(image).matrix, map_.output_size(size or map_.size or tuple(image.shape[2:]))
+
+
+def placed(where: str, map_: Any, image: Any, size: Sequence[int] | None) -> Any:
+    """What `sample` takes for a map that several images are read by: the map itself, of that size, where the engine's
+    loops evaluate it, else its coordinates, computed once for all."""
+    if getattr(map_, "given", None) is None or len(image.shape) != map_.axes + 2:
+        return coordinates(where, map_, image, size, "pixel", "xy")
+    found = copy.copy(map_)
+    found.size = map_.output_size(size or map_.size or tuple(image.shape[2:]))
+    return found
 
 
 def coordinates(
