@@ -59,9 +59,7 @@ def coordinates(
     The output's size is ``size``, else the one the map is made for, else the image's. Positions are float64 for float64
     images and float32 for all others, rounded once from what the map computes in.
     """
-    if (frame, order) != ("pixel", "xy"):
-        got = f"frame={frame!r}, order={order!r}"
-        raise OptionError(where, "no frame or order with a map", got, "leave them away: a map carries its own")
+    own_frame(where, frame, order)
     if relative is not False:
         do = "leave it away: a map says where each output pixel reads"
         raise OptionError(where, "relative=False with a map", f"relative={relative!r}", do)
@@ -72,6 +70,13 @@ def coordinates(
     found = map_.to(image).coords(size or map_.size or shape[2:])
     wide = str(image.dtype).endswith("float64") or not str(found.dtype).endswith("float64")
     return found if wide else _single(found)
+
+
+def own_frame(where: str, frame: str, order: str) -> None:
+    """Refuse a frame or an order beside a map, which has its own."""
+    if (frame, order) != ("pixel", "xy"):
+        got = f"frame={frame!r}, order={order!r}"
+        raise OptionError(where, "no frame or order with a map", got, "leave them away: a map carries its own")
 
 
 def no_size(where: str, size: Sequence[int] | None) -> None:

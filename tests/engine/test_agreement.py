@@ -119,4 +119,6 @@ def test_folded_positions_and_rules_for_lost_points(kernel, boundary, dtype, eve
     for sizes, frame in itertools.product([(7,), (5, 6), (1, 4), (4, 3, 5)], ["edges", "corners"]):
         compare(every_target, sizes, kernel, boundary, frame, dtype, fold="coordinate", nonfinite="minus_one")
         compare(every_target, sizes, kernel, boundary, frame, dtype, outside=-2.5)
-        compare(every_target, sizes, kernel, boundary, frame, dtype, order="ij", ties="up" if kernel == "nearest" else None)
+        compare(
+            every_target, sizes, kernel, boundary, frame, dtype, order="ij", ties="up" if kernel == "nearest" else None
+        )

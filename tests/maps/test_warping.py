@@ -145,3 +145,16 @@ def test_splat_and_sample_grad_take_maps():
     single = gs.sample(image.astype("float32"), map_)
     stored = gs.sample(image.astype("float32"), coords.astype("float32"))
     np.testing.assert_allclose(single, stored, atol=2e-6)  # its coordinates are made in the engine, rounded otherwise
+
+
+def test_masks_take_maps():
+    map_ = gs.maps.Affine.from_parts(rotation_deg=20, input_size=(8, 9))
+    np.testing.assert_array_equal(gs.valid_mask(map_, (8, 9)), map_.inside((8, 9)))
+    np.testing.assert_array_equal(
+        gs.valid_mask(map_.in_frame("edges", (8, 9), (4, 5)), (8, 9)), map_.inside((8, 9), (4, 5))
+    )
+    assert gs.sample(np.zeros((1, 1, 8, 9)), map_.in_frame("edges", (8, 9), (4, 5))).shape == (1, 1, 4, 5)
+    narrow = gs.valid_mask(map_, (8, 9), within="taps", kernel="cubic")
+    assert 0 < narrow.sum() < map_.inside((8, 9)).sum()
+    with pytest.raises(ValueError, match="a map carries its own"):
+        gs.valid_mask(map_, (8, 9), frame="unit")
