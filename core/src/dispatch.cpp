@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "choose.hpp"
 #include "clear.hpp"
 #include "gridsample/sample.hpp"
 #include "job.hpp"
@@ -20,20 +21,15 @@
 
 namespace gridsample {
 
-// Every target CMakeLists.txt builds for this architecture, slowest first.
-#if defined(__x86_64__)
-#define GS_TARGETS(X) X(baseline) X(avx2) X(avx512)
-#else
-#define GS_TARGETS(X) X(baseline)
-#endif
-#define GS_DECLARE(name) namespace name { extern const Target target; }
+// GS_TARGETS(X): X of every instruction set that was built, slowest first. CMakeLists.txt says which.
+#define GS_DECLARE(name) namespace name { extern const Loops float_loops, double_loops; }
 GS_TARGETS(GS_DECLARE)
 
 namespace {
 
-const Target* all_targets[] = {
-#define GS_ADDRESS(name) &name::target,
-    GS_TARGETS(GS_ADDRESS)};
+const Target all_targets[] = {
+#define GS_TARGET_OF(name) {#name, {&name::float_loops, &name::double_loops}},
+    GS_TARGETS(GS_TARGET_OF)};
 
 bool usable(const std::string& name) {
 #if defined(__x86_64__)
@@ -53,8 +49,8 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 const Target* find_target(const std::string& name) {
-  for (const Target* t : all_targets)
-    if (name == t->name && usable(name)) return t;
+  for (const Target& t : all_targets)
+    if (name == t.name && usable(name)) return &t;
   throw std::invalid_argument("instruction set: expected one of " + listed(targets()) + ", got '" + name +
                               "'; choose one of those or unset GRIDSAMPLE_TARGET");
 }
@@ -168,7 +164,9 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
 
+  static std::atomic<std::int64_t> jobs{0};
   Job job{};
+  job.number = ++jobs;
   job.problem = problem;
   job.batch = batch_of(image.shape[0], coords.shape[0]);
   job.channels = image.shape[1];
@@ -234,7 +232,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
 
 Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
   const int taps = job.problem.kernel.taps;
-  return chosen().load()->loops[int(verb)][int(scalar)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
+  return (*chosen().load()->loops[int(scalar)])[int(verb)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
 }
 
 // Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
@@ -329,6 +327,12 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   expect(!grad_image || same_shape(*grad_image, image), "an image gradient shaped like the image");
   expect(!grad_coords || same_shape(*grad_coords, coords), "a coords gradient shaped like the coords");
   if (grad_coords) expect_writes(*grad_coords);
+  if (problem.kernel.taps == 1) {  // its values change nowhere but in jumps
+    make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});  // for its checks
+    if (grad_image) push(problem, grad, coords, *grad_image, threads);
+    if (grad_coords) clear(*grad_coords);
+    return;
+  }
   if (grad_image && grad_coords) {
     // in one pass when both sides have a batch of their own, and both images are walked alike
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
@@ -350,28 +354,34 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   }
 }
 
-table::KernelRow kernel_named(const std::string& name) {
-  std::vector<std::string> names;
-  for (const table::KernelRow& row : table::kernels) {
-    if (name == row.name) return row;
-    names.push_back(row.name);
+void second_backward(const Problem& problem, const View* by_image, const View& by_coords, const View& grad, const View& image,
+                     const View& coords, const View* to_grad, const View* to_image, const View* to_coords, int threads) {
+  const auto alike = [](const View& a, const View& b) { return same_shape(a, b) && std::equal(a.stride, a.stride + a.rank, b.stride); };
+  expect(problem.kernel.taps >= 2 && problem.given == Given::points, "a kernel of 2 or 4 taps, and points");
+  expect(image.shape[0] == coords.shape[0], "one batch size of image and coords");
+  expect(same_shape(by_coords, coords), "a direction shaped like the coords");
+  expect((!by_image || alike(*by_image, image)) && (!to_image || alike(*to_image, image)), "arrays laid out like the image");
+  expect(!to_grad || alike(*to_grad, grad), "to_grad laid out like grad");
+  expect(!to_coords || alike(*to_coords, by_coords), "to_coords laid out like by_coords");
+  Second job{make_job(problem, {&image, &coords, &grad, &by_coords, to_image, false}), by_image ? by_image->data : nullptr,
+             by_coords.data, to_grad ? to_grad->data : nullptr, to_coords ? to_coords->data : nullptr};
+  for (const View* to : {to_grad, to_image, to_coords})
+    if (to) expect_writes(*to);
+  const Loop loop = second_loop(problem.axes, problem.kernel.taps, image.scalar);
+  threads = worthwhile(job, threads);
+  const bool whole = to_image && (threads == 1 || job.image_batches >= 2 * threads || job.tiles < 2);
+  Turns turns(whole ? 0 : job.image_batches * job.channels);
+  if (to_image && !whole) {
+    job.turns = &turns;
+    run_tasks(job, clear_task, clear_tasks(job), threads);
   }
-  throw std::invalid_argument("kernel: expected one of " + listed(names) + ", got '" + name + "'");
-}
-
-table::BoundaryRow boundary_named(const std::string& name) {
-  std::vector<std::string> names;
-  for (const table::BoundaryRow& row : table::boundaries) {
-    if (name == row.name) return row;
-    names.push_back(row.name);
-  }
-  throw std::invalid_argument("boundary: expected one of " + listed(names) + ", got '" + name + "'");
+  run_tasks(job, loop, whole ? job.batch : job.batch * job.tiles, threads);
 }
 
 std::vector<std::string> targets() {
   std::vector<std::string> names;
-  for (const Target* t : all_targets)
-    if (usable(t->name)) names.push_back(t->name);
+  for (const Target& t : all_targets)
+    if (usable(t.name)) names.push_back(t.name);
   return names;
 }
 

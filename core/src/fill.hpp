@@ -30,12 +30,8 @@ template <class T, int D> GS_INLINE Points<T, D> load_points(const char* from, i
         tail[p * D + d] = peek<T>(from + ((p < count ? p : count - 1) * D + d) * int64_t(sizeof(T)));
     from = reinterpret_cast<const char*>(tail);
   }
-  Vec<T> together[D];
-  for (int d = 0; d < D; ++d) together[d] = load<Vec<T>>(from + d * int64_t(sizeof(Vec<T>)));
   Points<T, D> points;
-  points.component[0] = component<T, D, 0>(together);
-  if constexpr (D > 1) points.component[1] = component<T, D, 1>(together);
-  if constexpr (D > 2) points.component[2] = component<T, D, 2>(together);
+  load_components<T, D>(from, points.component);
   return points;
 }
 
@@ -85,6 +81,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   int component[D];
   bool clamps[D];  // or there are holes beyond it
   bool inside_quickly, outside_quickly, rim_everywhere;
+  Vec<T> step[D];          // the stride as a T
+  bool offsets_in_floats;  // T has every offset as a whole number
   bool indexes;  // first taps are asked for, not only the offset they come to
 
   Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel) {
@@ -94,6 +92,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     outside_quickly = F == Fold::none && !job.problem.has_outside;
     rim_everywhere = K <= 2 && job.small && !job.buries && !job.problem.has_outside;
     const T never = T(__builtin_nan(""));
+    double extent = 0;
     for (int d = 0; d < D; ++d) {
       ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
       const int64_t n = job.size[d], back = K == 1 ? 0 : -ruler[d].first_tap;  // taps before the pixel
@@ -103,12 +102,15 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       before[d] = splat<T>(hole ? T(back - K) : never);
       behind[d] = splat<T>(hole ? not_below<T>(n + back) : never);
       stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
+      step[d] = splat<T>(T(job.image_stride[d]));
       last[d] = Index<T>{} + int32_t(n - 1);
       // a position already folded needs no tap beyond the rim
       clamps[d] = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
       rim_everywhere &= clamps[d] == clamps[0] && (clamps[d] || hole || job.problem.axis[d].fold_coordinate);
       component[d] = job.problem.axis[d].component;
+      extent += double(job.size[d]) * double(job.image_stride[d] < 0 ? -job.image_stride[d] : job.image_stride[d]);
     }
+    offsets_in_floats = sizeof(T) == 8 || extent < double(1 << 24);
   }
 
   GS_INLINE Vec<T> along(const Points<T, D>& points, int d) const {
@@ -223,15 +225,40 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return true;
   }
 
+  // One tap, and no folding but clipping: pixels may be kept inside, and come to an offset, before they are integers.
+  template <bool CLAMPS> GS_INLINE bool fill_pixels_quickly(const Points<T, D>& points, int p) const {
+    Vec<T> x[D], offset{};
+    Mask<T> known = ~Mask<T>{}, hole{};
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      x[d] = position(ruler[d], along(points, d));
+      known &= x[d] == x[d];
+    }
+    if (__builtin_expect(!all(known), 0)) return false;
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      const Vec<T> pixel = nearest_pixel<T>(ruler[d], x[d]);
+      const Vec<T> kept = smaller<T>(larger<T>(pixel, Vec<T>{}), ruler[d].n - splat<T>(1));
+      if constexpr (!CLAMPS && F == Fold::none) hole |= pixel != kept;
+      offset += kept * step[d];
+    }
+    store(block.hole[0][0] + p, hole);
+    store(block.tap_offset.near[0][0] + p, to_index<T>(offset));
+    return true;
+  }
+
   // Treats every point as one at the rim: in a small image telling them apart costs more than it saves.
-  template <bool CLAMPS> void fill_as_edge() const {
+  template <bool CLAMPS, bool PIXELS = false> void fill_as_edge() const {
+    if constexpr (K == 1 && !GRADIENT && !PIXELS && (F == Fold::none || F == Fold::clip))
+      if (offsets_in_floats) return fill_as_edge<CLAMPS, true>();
     const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     for (int row = 0; row < rows; ++row) {
       const char* from = coords_row<T, D>(job, block, row);
       for (int col = 0, p = row * pitch; col < cols; col += lanes<T>, p += lanes<T>) {
         const char* at = from + col * int64_t(D * sizeof(T));
-        if (!own.template fill_rim_quickly<CLAMPS>(load_points<T, D>(at, cols - col), p))
+        const Points<T, D> points = load_points<T, D>(at, cols - col);
+        if (!(PIXELS ? own.template fill_pixels_quickly<CLAMPS>(points, p) : own.template fill_rim_quickly<CLAMPS>(points, p)))
           fill_rim_carefully<CLAMPS>(at, cols - col, p);
       }
       block.note(row, 0, pitch / lanes<T>, Where::edge);

@@ -25,12 +25,9 @@ GS_INLINE void load_row(const char* row, int64_t col_stride, int64_t component_s
   if constexpr (sizeof(G) == sizeof(C)) {
     if (component_stride == int64_t(sizeof(G)) && col_stride == int64_t(sizeof(G)) * D)
       for (; done + lanes<C> <= cols; done += lanes<C>) {
-        Vec<C> packed[D];
-        for (int d = 0; d < D; ++d)
-          packed[d] = load<Vec<C>>(row + (done * D + d * lanes<C>) * int64_t(sizeof(C)));
-        store(out[0] + done, component<C, D, 0>(packed));
-        if constexpr (D > 1) store(out[1] + done, component<C, D, 1>(packed));
-        if constexpr (D > 2) store(out[2] + done, component<C, D, 2>(packed));
+        Vec<C> components[D];
+        load_components<C, D>(row + done * D * int64_t(sizeof(C)), components);
+        for (int d = 0; d < D; ++d) store(out[d] + done, components[d]);
       }
   }
   for (int d = 0; d < D; ++d) {

@@ -75,6 +75,7 @@ template <class T, int D, int K> class Scatter {
     tap_steps<0, T, D, K>(job, 0, end);
   }
   GS_INLINE void add(int p, Where where, int count, Vec<T> value) {
+    if constexpr (K == 1) if (where == Where::edge && job_.short_offsets && !block_.any_dead) return add_pixels(p, count, value);
     if (where == Where::edge) return scatter_edge<T, D, K>(job_, block_, base_, p, count, value);
     alignas(64) T part[taps * lanes<T>];
     parts_of(job_, block_, p, where, value, part);
@@ -90,6 +91,19 @@ template <class T, int D, int K> class Scatter {
   }
 
  private:
+  // A pixel or a hole for each point. Where holes are is hard to foresee: what they would get goes into a cell of no pixel.
+  GS_INLINE void add_pixels(int p, int count, Vec<T> value) {
+    const Mask<T> hole = load<Mask<T>>(block_.hole[0][0] + p);
+    if (all(hole)) return;
+    alignas(64) T part[lanes<T>], nowhere[1] = {};
+    parts_of(job_, block_, p, Where::edge, value, part);
+    for (int l = 0; l < count; ++l) {
+      char* at = base_ + block_.tap_offset.near[0][0][p + l];
+      at = block_.hole[0][0][p + l] ? reinterpret_cast<char*>(nowhere) : at;
+      poke<T>(at, peek<T>(at) + part[l]);
+    }
+  }
+
   static constexpr int taps = power(K, D);
   const Job& job_;
   const Block<T, D, K>& block_;

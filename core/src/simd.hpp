@@ -91,7 +91,7 @@ template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c);
 template <class T> GS_INLINE Vec<T> round_even(Vec<T> x);
 template <class T> GS_INLINE Vec<T> round_down(Vec<T> x);
 template <class M> GS_INLINE bool any(M m);
-template <class M> GS_INLINE bool all(M m) { return !any(~m); }
+template <class M> GS_INLINE bool all(M m);
 
 template <class T> GS_INLINE Index<T> to_index(Vec<T> x) { return __builtin_convertvector(x, Index<T>); }
 
@@ -153,6 +153,14 @@ template <class V, int D, int first, int n, int... I> GS_INLINE V component_of(c
 }
 template <class T, int D, int first> GS_INLINE Vec<T> component(const Vec<T>* v) {
   return component_of<Vec<T>, D, first, lanes<T>>(v, typename Count<lanes<T>>::type{});
+}
+// The components of one vector of points that are adjacent in memory.
+template <class T, int D> GS_INLINE void load_components(const char* from, Vec<T>* out) {
+  Vec<T> together[D];
+  for (int d = 0; d < D; ++d) together[d] = load<Vec<T>>(from + d * int64_t(sizeof(Vec<T>)));
+  out[0] = component<T, D, 0>(together);
+  if constexpr (D > 1) out[1] = component<T, D, 1>(together);
+  if constexpr (D > 2) out[2] = component<T, D, 2>(together);
 }
 
 // Adjacent elements of two vectors, alternately: a0 b0 a1 b1 ...; and the reverse of it.
@@ -261,6 +269,7 @@ template <class M> GS_INLINE bool any(M m) {
   if constexpr (sizeof(M) == 64) return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
   else return any_generic(m);
 }
+template <class M> GS_INLINE bool all(M m) { return !any(~m); }
 template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
   return (Index<double>)_mm512_cvttpd_epi32((__m512d)x);
 }
@@ -322,6 +331,11 @@ template <class M> GS_INLINE bool any(M m) {
   else if constexpr (sizeof(M) == 16) return !_mm_testz_si128((__m128i)m, (__m128i)m);
   else return any_generic(m);
 }
+template <class M> GS_INLINE bool all(M m) {
+  if constexpr (sizeof(M) == 32) return _mm256_testc_si256((__m256i)m, _mm256_set1_epi32(-1));
+  else if constexpr (sizeof(M) == 16) return _mm_testc_si128((__m128i)m, _mm_set1_epi32(-1));
+  else return !any_generic(~m);
+}
 template <> GS_INLINE Index<double> to_index<double>(Vec<double> x) {
   return (Index<double>)_mm256_cvttpd_epi32((__m256d)x);
 }
@@ -336,6 +350,16 @@ template <> GS_INLINE Vec<float> component<float, 2, 0>(const Vec<float>* v) {
 }
 template <> GS_INLINE Vec<float> component<float, 2, 1>(const Vec<float>* v) {
   return (Vec<float>)_mm256_permute4x64_pd((__m256d)_mm256_shuffle_ps((__m256)v[0], (__m256)v[1], 0xDD), 0xD8);
+}
+// From quarters that lie so in two registers that no element has to cross from one half to the other.
+template <> GS_INLINE void load_components<float, 2>(const char* from, Vec<float>* out) {
+  const auto halves = [=](int first, int second) {
+    const float* at = (const float*)from;
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at + first)), _mm_loadu_ps(at + second), 1);
+  };
+  const __m256 even = halves(0, 8), odd = halves(4, 12);
+  out[0] = (Vec<float>)_mm256_shuffle_ps(even, odd, 0x88);
+  out[1] = (Vec<float>)_mm256_shuffle_ps(even, odd, 0xDD);
 }
 // Plain loads, not AVX2's gather: on Zen 3 a gather of 8 costs about as much as the 8 loads and the inserts twice over.
 template <class I> GS_INLINE Vec<float> gather_eight(const char* base, const I* o) {
@@ -392,6 +416,7 @@ template <class T> GS_INLINE Vec<T> mul_add(Vec<T> a, Vec<T> b, Vec<T> c) { retu
 template <class T> GS_INLINE Vec<T> round_even(Vec<T> x) { return round_even_generic<T>(x); }
 template <class T> GS_INLINE Vec<T> round_down(Vec<T> x) { return round_down_generic<T>(x); }
 template <class M> GS_INLINE bool any(M m) { return any_generic(m); }
+template <class M> GS_INLINE bool all(M m) { return !any(~m); }
 
 #endif
 

@@ -7,16 +7,28 @@
 
 namespace gridsample::GS_TARGET {
 
+// What tap k of a point weighs: the product along its axes. (second.hpp has its derivative.)
+template <class T, int D> GS_INLINE Vec<T> share_of(const Block<T, D, 2>& block, int p, int k) {
+  Vec<T> share = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
+  if constexpr (D > 1) share *= load<Vec<T>>(block.weight[1][k >> (D - 2) & 1] + p);
+  if constexpr (D > 2) share *= load<Vec<T>>(block.weight[D - 1][k & 1] + p);
+  return share;
+}
+
 template <class T, int D> class Window {
  public:
   static constexpr int taps = 1 << D;
 
   // Makes room for the block's points; false if they are too few for the pixels they reach over, which costs more than
   // adding them one tap at a time. What is decided, and every sum, depends on where this tile's points lie alone.
-  template <class B> bool open(const Job& job, const B& block) {
+  template <class B> bool open(const Job& job, const B& block, Scratch& scratch) {
     if (!find_reach(job, block)) return false;
     set_spots(job, block);
-    __builtin_memset(cell_, 0, std::size_t(copies_ * size_) * sizeof(Cell));
+    // what a task has merged it leaves at zero, for the job's next one
+    if (scratch.job != job.number) scratch.job = job.number, scratch.clean = 0;
+    const int64_t bytes = copies_ * size_ * int64_t(sizeof(Cell)), clean = scratch.clean;
+    if (bytes > clean) __builtin_memset(reinterpret_cast<char*>(cell_) + clean, 0, std::size_t(bytes - clean));
+    scratch.clean = bytes > clean ? bytes : clean;
     return true;
   }
 
@@ -137,7 +149,7 @@ template <class T, int D> class Window {
     int32_t step[D];
     for (int d = D - 1; d >= 0; --d)
       step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
-    const Index<T> nowhere = Index<T>{} + int32_t(copies_ * size_ * int64_t(sizeof(Cell)));  // a cell of no pixel
+    const Index<T> nowhere = Index<T>{} + int32_t(capacity * int64_t(sizeof(Cell)));  // a cell of no pixel
     Index<T> copy{};
     for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
     for (int r = 0; r < block.run_count; ++r) {
@@ -150,11 +162,7 @@ template <class T, int D> class Window {
         for (int d = 0; d < D; ++d) spot += ((first[d] - low_[d]) & reaches) * step[d];  // a far point's would overflow
         store(spot_ + p, reaches ? spot : nowhere);
         Vec<T> share[taps];
-        for (int k = 0; k < taps; ++k) {
-          share[k] = load<Vec<T>>(block.weight[0][k >> (D - 1)] + p);
-          if constexpr (D > 1) share[k] *= load<Vec<T>>(block.weight[1][k >> (D - 2) & 1] + p);
-          if constexpr (D > 2) share[k] *= load<Vec<T>>(block.weight[D - 1][k & 1] + p);
-        }
+        for (int k = 0; k < taps; ++k) share[k] = share_of(block, p, k);
         mix<T, taps>(share);
         for (int k = 0; k < taps; ++k) store(share_ + p * taps + k * lanes<T>, share[k]);
       }
@@ -204,8 +212,18 @@ template <class T, int D> class Window {
     }
   }
   static __attribute__((noinline)) void merge_rim(const Job& job, char* row, int64_t pixel, Vec<T> value) {
+    alignas(64) T sum[lanes<T>];
+    store(sum, value);
+    const int64_t n = job.size[D - 1], step = job.image_stride[D - 1];
+    const int from = pixel >= 0 ? 0 : pixel < -lanes<T> ? lanes<T> : int(-pixel);
+    const int to = pixel + lanes<T> <= n ? lanes<T> : pixel >= n ? 0 : int(n - pixel);
+    for (int l = from; l < to; ++l) poke<T>(row + (pixel + l) * step, peek<T>(row + (pixel + l) * step) + sum[l]);
+    if (!clamps(job, D - 1)) return;
     for (int l = 0; l < lanes<T>; ++l)
-      if (char* at = row_of(job, D - 1, pixel + l, row); at && value[l] != 0) poke<T>(at, peek<T>(at) + value[l]);
+      if (sum[l] != 0 && (l < from || l >= to)) {
+        char* at = row_of(job, D - 1, pixel + l, row);
+        poke<T>(at, peek<T>(at) + sum[l]);
+      }
   }
 
   alignas(64) int32_t spot_[points];  // of each point's cell, in bytes

@@ -30,6 +30,21 @@ void pull_grad(const Problem&, const View& image, const View& coords, const View
 void backward(const Problem&, const View& grad, const View& image, const View& coords, const View* grad_image,
               const View* grad_coords, int threads);
 
+// The gradients of <by_image, push(grad)> + <by_coords, backward to the coords>, each only if its view is given, in one walk:
+// the backward pass of `backward`, for kernels of 2 and 4 taps and batches that both are N. by_image may be absent, as if zero;
+// it and to_image lie like the image, to_grad like grad, to_coords like by_coords.
+void second_backward(const Problem&, const View* by_image, const View& by_coords, const View& grad, const View& image,
+                     const View& coords, const View* to_grad, const View* to_image, const View* to_coords, int threads);
+
+// What a spline weighs the pixels at its own centre: that pixel, then those at distance 1 to `reach` on either side.
+struct Spline {
+  int reach;
+  double weight[4];
+};
+// The coefficients, along one axis of an array of any shape, of the spline that goes through the pixels, its ends as the boundary
+// has them: A c = image, or A^T c = image for the adjoint. Holes read zero. `to` may be `from` itself, or memory apart from it.
+void prefilter(const Spline&, const table::BoundaryRow&, bool adjoint, const View& from, const View& to, int axis, int threads);
+
 // Rows of the tables, by name; throws std::invalid_argument listing the names.
 table::KernelRow kernel_named(const std::string& name);
 table::BoundaryRow boundary_named(const std::string& name);
