@@ -7,6 +7,7 @@ Arrays are anything the binding takes: objects with the buffer protocol, or (add
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from gridsample._core import engine
 from gridsample.errors import GridSampleError
 from gridsample.options import Options, grid_sample_options, sample_options
 from gridsample.plan import Plan, Shape
+from gridsample.spec.kernels import find
 
 Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
@@ -79,3 +81,42 @@ def pull_grad(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> No
 def backward(plan: Plan, grad: Any, image: Any, coords: Any, grad_image: Any, grad_coords: Any, threads: int) -> None:
     """Both gradients of sum(grad * pull), each only where an array is given for it."""
     engine.backward(problem(plan), grad, image, coords, grad_image, grad_coords, threads)
+
+
+def second_backward(
+    plan: Plan,
+    by_image: Any,
+    by_coords: Any,
+    grad: Any,
+    image: Any,
+    coords: Any,
+    to_grad: Any,
+    to_image: Any,
+    to_coords: Any,
+    threads: int,
+) -> None:
+    """The gradients of <by_image, push(grad)> + <by_coords, backward to coords>, each only where an array is given."""
+    arrays = by_image, by_coords, grad, image, coords, to_grad, to_image, to_coords
+    engine.second_backward(problem(plan), *arrays, threads)
+
+
+def prefilter(
+    image: Any, out: Any, kernels: tuple[str, ...], boundaries: tuple[str, ...], adjoint: bool, threads: int
+) -> None:
+    """out (..., *n) = the coefficients of image (..., *n), float32 or float64, or the adjoint of that; holes read 0."""
+    first = len(image[2] if isinstance(image, tuple) else image.shape) - len(kernels)
+    for d, (kernel, boundary) in enumerate(zip(kernels, boundaries, strict=True)):
+        if weights := _central(kernel):
+            engine.prefilter(image, out, first + d, weights, boundary, adjoint, threads)
+            image = out  # the other axes in place
+
+
+@lru_cache(maxsize=64)
+def _central(kernel: str) -> tuple[float, ...]:
+    """What a point on a pixel's centre weighs that pixel and those at distances 1, 2, ...; empty without prefilter."""
+    row = find(kernel)
+    if row is None or not row.prefilter:
+        return ()
+    t = Fraction(row.taps % 2, 2)
+    weights = [sum((c * t**power for power, c in enumerate(taps)), Fraction(0)) for taps in row.weights]
+    return tuple(float(weight) for weight in weights[-row.first_tap :] if weight)
