@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What people and CI run; `make` lists it. Everything lands in .venv-demo, .venv-test and build/: `make clean` undoes it.
+# What people and CI run; `make` lists it. Everything lands in .venv-*, docs/executed and build/: `make clean` undoes it.
 #   PYTHON  the Python to use, 3.10 or newer:                  make test PYTHON=python3.12
 #   TORCH   what pip installs for the torch tests:             make test TORCH=torch
 #   MINUTES the longest the benchmark against torch takes:     make bench MINUTES=5
@@ -16,6 +16,9 @@ MAKEFLAGS += --no-builtin-rules
 DEMO := .venv-demo
 TEST := .venv-test
 EXPORT := .venv-export
+EXECUTORCH := .venv-executorch
+LITERT := .venv-litert
+DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = printf '\n== %s\n'
 
@@ -44,6 +47,18 @@ BENCH = $(TEST)/bin/gridsample bench --threads 1,2 --resume -o bench/results
 MINUTES ?= 12
 OTHERS ?= 3
 
+.PHONY: docs
+docs: $(DOCS)/installed ## the site, its code run, warnings are errors: build/docs/html/index.html
+	@$(say) "docs: the code of the pages and of the docstrings"
+	$(DOCS)/bin/pytest tests/docs
+	@$(say) "docs: the gallery and the site, into build/docs/html"
+	$(DOCS)/bin/sphinx-build -W --keep-going -b html docs build/docs/html
+
+.PHONY: gallery
+gallery: $(DOCS)/installed ## run examples/ at full length: bench/results/gallery, and the tables and pictures of docs/gallery.md
+	@$(say) "gallery: bench/gallery.py; some minutes each"
+	$(DOCS)/bin/python bench/gallery.py
+
 # ----------------------------------------------------------------------------------------------------- for developers
 
 .PHONY: test
@@ -52,9 +67,20 @@ test: core-test $(TEST)/installed ## the core's C++ tests, then every Python tes
 	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest $(TESTS)
 
 .PHONY: test-export
-test-export: $(EXPORT)/installed ## exports to Core ML, ONNX, OpenVINO and ncnn; GRIDSAMPLE_SLOW=1 converts every cell
+test-export: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## exports to every target, run for real; GRIDSAMPLE_SLOW=1 converts every cell
 	@$(say) "test-export: pytest tests/export"
 	$(EXPORT)/bin/pytest tests/export
+	@$(say) "test-export: ExecuTorch"
+	$(EXECUTORCH)/bin/pytest tests/export/test_runtimes.py -k executorch
+	@$(say) "test-export: LiteRT"
+	$(LITERT)/bin/pytest tests/export/test_runtimes.py -k litert
+
+.PHONY: deploying
+deploying: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## measure every cell on every target into docs/deploying, and write docs/deploying.md
+	@$(say) "deploying: tests/export/matrix.py"
+	$(EXPORT)/bin/python tests/export/matrix.py onnx onnx-opset-11 web openvino coreml coreml-trace-iOS18 ncnn
+	$(EXECUTORCH)/bin/python tests/export/matrix.py executorch
+	$(LITERT)/bin/python tests/export/matrix.py litert
 
 .PHONY: core-test
 core-test: $(TEST)/installed ## the core's C++ tests alone, as built with the package
@@ -91,21 +117,24 @@ format: $(TEST)/base ## let ruff put imports and layout right
 GENERATE = $(PYTHON) -c 'import sys, types; package = types.ModuleType("gridsample"); \
   package.__path__ = ["src/gridsample"]; sys.modules["gridsample"] = package; \
   from gridsample.spec.generate import main; raise SystemExit(main(sys.argv[1:]))'
+PHRASEBOOK = $(subst spec.generate,spec.phrasebook,$(GENERATE))
 
 .PHONY: generate
-generate: ## write core/src/table.gen.hpp from the tables in src/gridsample/spec
-	@$(say) "generate: core/src/table.gen.hpp"
+generate: ## write core/src/table.gen.hpp and docs/names.md from the tables in src/gridsample/spec
+	@$(say) "generate: core/src/table.gen.hpp, docs/names.md"
 	$(GENERATE)
+	$(PHRASEBOOK) > docs/names.md
 
 .PHONY: generate-check
-generate-check: ## fail if core/src/table.gen.hpp is not what the tables say
-	@$(say) "generate-check: core/src/table.gen.hpp"
+generate-check: ## fail if core/src/table.gen.hpp or docs/names.md is not what the tables say
+	@$(say) "generate-check: core/src/table.gen.hpp, docs/names.md"
 	$(GENERATE) --check
+	$(PHRASEBOOK) | diff docs/names.md -
 
 .PHONY: clean
 clean: ## remove the virtual environments, builds and caches
 	@$(say) "clean"
-	rm -rf $(DEMO) $(TEST) $(EXPORT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(EXPORT) $(EXECUTORCH) $(LITERT) $(DOCS) docs/executed build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------ installations
@@ -142,16 +171,48 @@ $(TEST)/installed: $(TEST)/base $(SOURCES)
 	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
 	touch $@
 
-# An environment of its own, as coremltools needs an older NumPy. The engine is not compiled twice.
-$(EXPORT)/base:
-	$(call create,$(EXPORT))
-	$(EXPORT)/bin/python -m pip install --quiet '$(TORCH)'
+# Environments of their own: coremltools needs an older NumPy, and the other two move packages that all share. pytest
+# is all their tests need of the extra `test`. The engine is compiled once, in build/test.
+INSTALL_AGAIN = --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
+$(EXPORT)/base $(EXECUTORCH)/base $(LITERT)/base: %/base:
+	$(call create,$*)
+	$*/bin/python -m pip install --quiet '$(TORCH)'
 	touch $@
 
 $(EXPORT)/installed: $(EXPORT)/base $(TEST)/installed
 	@$(say) "$(EXPORT): install gridsample[test,coreml,onnx,openvino,ncnn]"
-	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' \
-	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
+	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' $(INSTALL_AGAIN)
+	touch $@
+
+$(EXECUTORCH)/installed: $(EXECUTORCH)/base $(TEST)/installed
+	@$(say) "$(EXECUTORCH): install gridsample[executorch]"
+	$(EXECUTORCH)/bin/python -m pip install --quiet '.[executorch]' '$(TORCH)' pytest $(INSTALL_AGAIN)
+	touch $@
+
+$(LITERT)/installed: $(LITERT)/base $(TEST)/installed
+	@$(say) "$(LITERT): install gridsample[litert]"
+	$(LITERT)/bin/python -m pip install --quiet '.[litert]' '$(TORCH)' pytest $(INSTALL_AGAIN)
+	touch $@
+
+# ONNX Runtime Web, and a Chromium of pip's where none is on the path. No npm: the tests that need it say so and skip.
+ONNX_WEB := onnxruntime-web@1.30.0
+$(EXPORT)/web: $(EXPORT)/installed
+	@$(say) "build/web: $(ONNX_WEB)"
+	command -v chromium > /dev/null || command -v google-chrome > /dev/null || \
+	  $(EXPORT)/bin/python -m pip install --quiet 'gridsample[browser]'
+	mkdir -p build/web
+	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-fund --no-audit --prefix build/web $(ONNX_WEB)
+	touch $@
+
+# torch as for the tests. The engine is compiled where `make demo` does.
+$(DOCS)/base:
+	$(call create,$(DOCS))
+	$(DOCS)/bin/python -m pip install --quiet '$(TORCH)'
+	touch $@
+
+$(DOCS)/installed: $(DOCS)/base $(SOURCES)
+	@$(say) "$(DOCS): build and install gridsample[docs]; the engine takes a few minutes to compile"
+	$(DOCS)/bin/python -m pip install --quiet '.[docs]'
 	touch $@
 
 # The package is there already: pip only adds what its extra names.

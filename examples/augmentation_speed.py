@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Six random transforms of a batch: in one sampling, one by one, and as kornia applies them.
+"""Six transforms for the price of one
+===================================
+
+Six random transforms of a batch: in one sampling, one by one, and as kornia applies them.
 
 Flip, rotate, scale, shear, translate, perspective, each drawn for every image. `gs.nn.Augment` composes them to one
 map and samples once. The three are timed in turns, so that whatever else the machine does strikes all alike.

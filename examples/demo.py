@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A photograph turned, tilted and waved by one coordinate field, once for each boundary rule, and timed against SciPy.
+"""One photograph, every boundary
+==============================
+
+A photograph turned, tilted and waved by one coordinate field, once for each boundary rule, and timed against SciPy.
 
 Run it with ``make demo``, or as ``python examples/demo.py`` where gridsample[viz] is installed. The photograph is
 Chelsea the cat, which comes inside scikit-image (CC0, by Stéfan van der Walt).
@@ -137,7 +140,7 @@ def race(image: np.ndarray, coords: np.ndarray, rounds: int) -> str:
 
 def main(arguments: list[str] | None = None) -> Path:
     """Make the contact sheet, print where it is and how long sampling took."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("demo-output"), help="folder (default: %(default)s)")
     parser.add_argument("--width", type=int, default=960, help="of each warped picture, in pixels (default: 960)")
     parser.add_argument("--dpi", type=int, default=120, help="of the contact sheet (default: 120, 1920 px wide)")

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A spatial transformer learns to turn digits upright, and a small classifier profits.
+"""Digits turned upright
+=====================
+
+A spatial transformer learns to turn digits upright, and a small classifier profits.
 
 Scikit-learn's 8 x 8 digits are drawn on a 20 x 20 canvas, turned by up to a quarter and moved a little. Three networks
 see the same images in the same order and are told nothing but the label:
@@ -123,8 +126,9 @@ def draw(images: Tensor, turned: Tensor, path: Path) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    summary, _, details = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(description=summary, epilog=details, formatter_class=argparse.RawTextHelpFormatter)
+    summary, *details = (__doc__ or "").split("\n")
+    more = "\n".join(details[2:])
+    parser = argparse.ArgumentParser(description=summary, epilog=more, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0, help="initial weights, order and poses of the training images")
     parser.add_argument("--rotation-deg", type=float, default=90.0, help="largest angle, either way")

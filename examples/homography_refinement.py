@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pose of a plane recovered through its pixels: a homography refined until the rendered picture looks right.
+"""A pose recovered through pixels
+===============================
+
+The pose of a plane recovered through its pixels: a homography refined until the rendered picture looks right.
 
 A photograph (scikit-image's *astronaut*) is seen by a camera in a known pose, noise included. From a guess whose
 corners are some ten pixels off, the homography is refined by gradients through the sampler, from blurred to sharp, each

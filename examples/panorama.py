@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An equirectangular panorama rendered to perspective views and to a cube, without a seam.
+"""A panorama without a seam
+=========================
+
+An equirectangular panorama rendered to perspective views and to a cube, without a seam.
 
 The panorama is made here of four photographs of scikit-image, painted onto the sphere around a camera, so that one of
 them lies across the meridian where the panorama's left and right edge meet. It is then looked at from all sides. Shown

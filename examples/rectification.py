@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bent checkerboard flattened by a thin-plate spline that is learned through its pixels, then a bent page by it.
+"""A bent page made flat
+=====================
+
+A bent checkerboard flattened by a thin-plate spline that is learned through its pixels, then a bent page by it.
 
 The board (scikit-image's) is bent as a curled page is, by a map that the training does not know, and lit unevenly.
 Learned are the places of the spline's control points, so that the picture read through it looks like a flat board;

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two photographs of one scene brought together by a smooth map without folds, learned through the sampler.
+"""Two photographs brought together
+================================
+
+Two photographs of one scene brought together by a smooth map without folds, learned through the sampler.
 
 The photographs are the two views of a motorcycle (Middlebury 2014, inside scikit-image), which come with the true
 disparity. The map is the flow of a velocity, a cubic B-spline over few control points (`BSplineField`, `Velocity`); its

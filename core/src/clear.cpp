@@ -19,17 +19,15 @@ void clear(const View& view, int axis, char* at, std::int64_t bytes) {
 
 }  // namespace
 
-std::int64_t clear_tasks(const Job& job) {
-  return job.image_batches * (job.channels_last ? job.size[0] : job.channels);
-}
-
 void clear(const View& view) {
   for (int d = 0; d < view.rank; ++d)
     if (view.shape[d] == 0) return;
   clear(view, view.rank, view.data, view.scalar == Scalar::f32 ? 4 : 8);
 }
 
-void clear_task(const Job& job, std::int64_t task, char*) {
+namespace {
+
+void clear_part(const Job& job, std::int64_t task) {
   const std::int64_t parts = job.channels_last ? job.size[0] : job.channels, part = task % parts;
   View view{};
   view.data = job.target + task / parts * job.image_batch + part * (job.channels_last ? job.image_stride[0] : job.image_channel);
@@ -43,9 +41,17 @@ void clear_task(const Job& job, std::int64_t task, char*) {
   clear(view);
 }
 
+}  // namespace
+
+std::int64_t clear_tasks(const Job& job) {
+  return job.image_batches * (job.channels_last ? job.size[0] : job.channels);
+}
+
+void clear_task(const Job& job, std::int64_t task, Scratch&) { clear_part(job, task); }
+
 void clear_image(const Job& job, std::int64_t image) {
   const std::int64_t parts = job.channels_last ? job.size[0] : job.channels;
-  for (std::int64_t part = 0; part < parts; ++part) clear_task(job, image * parts + part, nullptr);
+  for (std::int64_t part = 0; part < parts; ++part) clear_part(job, image * parts + part);
 }
 
 }  // namespace gridsample

@@ -164,7 +164,9 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
 
+  static std::atomic<std::int64_t> jobs{0};
   Job job{};
+  job.number = ++jobs;
   job.problem = problem;
   job.batch = batch_of(image.shape[0], coords.shape[0]);
   job.channels = image.shape[1];

@@ -29,6 +29,7 @@ struct Job {
   std::int64_t size[max_axes];  // n of each axis
   std::int64_t batch, channels;
 
+  std::int64_t item;  // bytes of a pixel's channel
   char* image;  // read by pull, pull_grad and the grid gradient
   std::int64_t image_batch, image_channel, image_stride[max_axes];
   char* target;  // added to by push and the image gradient; its strides are the image's
@@ -52,15 +53,20 @@ struct Job {
   // How the work is cut into tasks; never changes a bit of the result.
   std::int64_t channel_blocks;
   Turns* turns;  // of each channel of each image of the target; none where one task adds all that an image gets
-  std::int64_t item;  // bytes of a pixel's channel
+  std::int64_t number;  // of the jobs of this process, from 1
 };
 
 enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients };
 inline constexpr int verb_count = 5;
 
-// One task of a job. `scratch` is scratch_bytes of memory of this thread's own, aligned to 64.
-using Loop = void (*)(const Job&, std::int64_t task, char* scratch);
-inline constexpr std::size_t scratch_bytes = 3 << 20;
+// A thread's own working memory, kept between jobs.
+struct Scratch {
+  std::int64_t job = 0;  // the job of this number has left
+  std::int64_t clean = 0;  // so many bytes of its window at zero
+  alignas(64) char memory[3 << 20];
+};
+
+using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job
 
 using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
 

@@ -130,12 +130,12 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
   }
 }
 
-template <class T, int D, int K> GS_INLINE Block<T, D, K>& block_in(char* scratch) {
-  static_assert(sizeof(Block<T, D, K>) <= scratch_bytes);
-  return *reinterpret_cast<Block<T, D, K>*>(scratch);
+template <class T, int D, int K> GS_INLINE Block<T, D, K>& block_in(Scratch& scratch) {
+  static_assert(sizeof(Block<T, D, K>) <= sizeof scratch.memory);
+  return *reinterpret_cast<Block<T, D, K>*>(scratch.memory);
 }
 
-template <class T, int D, int K> void pull_task(const Job& job, int64_t task, char* scratch) {
+template <class T, int D, int K> void pull_task(const Job& job, int64_t task, Scratch& scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
@@ -146,7 +146,7 @@ template <class T, int D, int K> void pull_task(const Job& job, int64_t task, ch
   if (job.streams) settle();
 }
 
-template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, char* scratch) {
+template <class T, int D, int K> void pull_grad_task(const Job& job, int64_t task, Scratch& scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   fill_block<T, D, K, true>(job, task / job.tiles, task % job.tiles, block);
   if (job.unit_column) pull_grad_channels<T, D, K, true>(job, block, 0, job.channels);

@@ -14,13 +14,19 @@
 
 namespace gridsample::GS_TARGET {
 
+template <class T, int D, int K> GS_INLINE Window<T, D>& window_in(Scratch& scratch) {
+  constexpr std::size_t after = (sizeof(Block<T, D, K>) + 63) / 64 * 64;
+  static_assert(after + sizeof(Window<T, D>) <= sizeof scratch.memory);
+  return *reinterpret_cast<Window<T, D>*>(scratch.memory + after);
+}
+
 // Adds one tile's values to an image, channel by channel, each in its turn.
 template <class T, int D, int K> class Adder {
  public:
   // `turn` counts the tiles that are added to this image.
-  Adder(const Job& job, const Block<T, D, K>& block, Window<T, D>& window, int64_t image, int64_t turn)
-      : job_(job), block_(block), window_(window), image_(image), turn_(turn) {
-    if constexpr (K == 2) windowed_ = job.windows && window.open(job, block);
+  Adder(const Job& job, const Block<T, D, K>& block, Scratch& scratch, int64_t image, int64_t turn)
+      : job_(job), block_(block), window_(window_in<T, D, K>(scratch)), image_(image), turn_(turn) {
+    if constexpr (K == 2) windowed_ = job.windows && window_.open(job, block, scratch);
   }
 
   void add_channel(int64_t channel) {
@@ -66,24 +72,18 @@ template <class T, int D, int K> void add_channels_last(const Job& job, Block<T,
   }
 }
 
-template <class T, int D, int K> GS_INLINE Window<T, D>& window_in(char* scratch) {
-  constexpr std::size_t after = (sizeof(Block<T, D, K>) + 63) / 64 * 64;
-  static_assert(after + sizeof(Window<T, D>) <= scratch_bytes);
-  return *reinterpret_cast<Window<T, D>*>(scratch + after);
-}
-
 template <class T, int D, int K>
-void push_tile(const Job& job, int64_t n, int64_t tile, int64_t turn, char* scratch) {
+void push_tile(const Job& job, int64_t n, int64_t tile, int64_t turn, Scratch& scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   fill_block<T, D, K, false>(job, n, tile, block);
   const int64_t image = job.image_batches == 1 ? 0 : n;
   if (job.channels_last) return add_channels_last(job, block, image, turn);
-  Adder<T, D, K> adder(job, block, window_in<T, D, K>(scratch), image, turn);
+  Adder<T, D, K> adder(job, block, scratch, image, turn);
   for (int64_t c = 0; c < job.channels; ++c) adder.add_channel(c);
 }
 
 // task = (batch element, tile) where tasks take turns, else one image of the target
-template <class T, int D, int K> void push_task(const Job& job, int64_t task, char* scratch) {
+template <class T, int D, int K> void push_task(const Job& job, int64_t task, Scratch& scratch) {
   const bool shared = job.image_batches == 1;
   if (job.turns) {
     const int64_t tile = task % job.tiles;
@@ -153,7 +153,7 @@ GS_INLINE int64_t task_of(const Job& job, int64_t n, int64_t tile) {
 
 // The coordinates' gradient of one tile, summed over the batch elements `first` to `last`; with SCATTER the image's as well.
 template <class T, int D, int K, bool SCATTER>
-void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, char* scratch) {
+void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Scratch& scratch) {
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
   const std::size_t bytes = std::size_t(block.points) * sizeof(T);
@@ -179,7 +179,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
         }
       };
       if constexpr (SCATTER) {
-        Adder<T, D, K> adder(job, block, window_in<T, D, K>(scratch), n, tile);
+        Adder<T, D, K> adder(job, block, scratch, n, tile);
         each_channel([&](int64_t c) { adder.add_channel(c); });
       } else {
         each_channel([](int64_t) {});
@@ -205,14 +205,14 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, ch
 }
 
 // task = (batch of the coordinates, tile)
-template <class T, int D, int K> void grid_gradient_task(const Job& job, int64_t task, char* scratch) {
+template <class T, int D, int K> void grid_gradient_task(const Job& job, int64_t task, Scratch& scratch) {
   const int64_t n = task / job.tiles;
   const bool shared = job.coords_batches == 1;
   gradient_tile<T, D, K, false>(job, shared ? 0 : n, shared ? job.batch : n + 1, task % job.tiles, scratch);
 }
 
 // task = one batch element, both of whose sides are its own, or, where tasks take turns, one of its tiles
-template <class T, int D, int K> void both_gradients_task(const Job& job, int64_t task, char* scratch) {
+template <class T, int D, int K> void both_gradients_task(const Job& job, int64_t task, Scratch& scratch) {
   if (job.turns) {
     const int64_t n = task / job.tiles;
     return gradient_tile<T, D, K, true>(job, n, n + 1, task % job.tiles, scratch);

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -18,27 +20,47 @@
 namespace gridsample {
 namespace {
 
-struct Free {
-  void operator()(char* p) const { ::operator delete[](p, std::align_val_t(64)); }
-};
-
 // This thread's working memory, kept between calls: fresh pages would cost more than small calls themselves.
-char* scratch() {
-  thread_local std::unique_ptr<char[], Free> memory(
-      static_cast<char*>(::operator new[](scratch_bytes, std::align_val_t(64))));
-  return memory.get();
+Scratch& scratch() {
+  thread_local const std::unique_ptr<Scratch> memory(new Scratch);
+  return *memory;
 }
+
+// Has this thread waited so long for a turn that there seem to be fewer processors than threads?
+thread_local bool stalled = false;
 
 struct Work {
   const Job* job;
   Loop loop;
   std::int64_t tasks;
+  int threads;
   std::atomic<std::int64_t> next{0};
+  std::atomic<int> busy{0};    // threads
   std::atomic<int> places{0};  // for threads of a borrowed team, which may be larger than was asked for
 
+  // Tasks lie beside each other in memory: a thread takes a stretch of them, ever shorter ones towards the end, so that no
+  // thread waits long for the last. Where tasks take turns each waits for the one before, and none may be put off.
+  std::int64_t stretch(std::int64_t from) const {
+    return job->turns ? 1 : std::max<std::int64_t>(1, (tasks - from) / (2 * threads));
+  }
+
   void drain() {
-    char* memory = scratch();
-    for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) loop(*job, task, memory);
+    Scratch& memory = scratch();
+    busy.fetch_add(1);
+    for (std::int64_t from = next.load(std::memory_order_relaxed); from < tasks;) {
+      const std::int64_t to = from + stretch(from);
+      if (!next.compare_exchange_weak(from, to, std::memory_order_relaxed)) continue;
+      for (std::int64_t task = from; task < to; ++task) loop(*job, task, memory);
+      if (std::exchange(stalled, false) && leave()) return;
+      from = next.load(std::memory_order_relaxed);
+    }
+  }
+
+  // False for the last one, which stays.
+  bool leave() {
+    int now = busy.load();
+    while (now > 1 && !busy.compare_exchange_weak(now, now - 1)) {}
+    return now > 1;
   }
 };
 
@@ -148,16 +170,33 @@ bool run_in_team(Team team, Work& work, int threads) {
 
 }  // namespace
 
+// Turns come soon, and are looked for at first. One that does not come for long belongs to a thread that is not running, on a
+// busy machine: it gets this one's processor if this one sleeps.
 void await_turn(Turns& turns, std::int64_t slot, std::int64_t turn) {
-  for (int tries = 0; turns.ended[std::size_t(slot)].load(std::memory_order_acquire) != turn; ++tries)
-    if (tries > 4096) std::this_thread::yield();
+  using Clock = std::chrono::steady_clock;
+  auto& ended = turns.ended[std::size_t(slot)];
+  const auto mine = [&] { return ended.load(std::memory_order_acquire) == turn; };
+  for (int tries = 0; tries < 4096; ++tries)
+    if (mine()) return;
+  const Clock::time_point start = Clock::now();
+  while (Clock::now() - start < std::chrono::microseconds(200)) {
+    std::this_thread::yield();
+    if (mine()) return;
+  }
+  for (auto now = ended.load(std::memory_order_acquire); now != turn; now = ended.load(std::memory_order_acquire))
+    ended.wait(now, std::memory_order_acquire);
+  stalled = Clock::now() - start > std::chrono::milliseconds(1);
 }
 
-void end_turn(Turns& turns, std::int64_t slot) { turns.ended[std::size_t(slot)].fetch_add(1, std::memory_order_release); }
+void end_turn(Turns& turns, std::int64_t slot) {
+  auto& ended = turns.ended[std::size_t(slot)];
+  ended.fetch_add(1, std::memory_order_release);
+  ended.notify_all();
+}
 
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
-  Work work{&job, loop, tasks};
   threads = int(std::min<std::int64_t>(threads, tasks));
+  Work work{&job, loop, tasks, threads};
   const Team team = threads > 1 ? the_team.load() : nullptr;
   const bool done = team ? run_in_team(team, work, threads) : threads > 1 && pool().run(work, threads - 1);
   if (!done) work.drain();

@@ -21,10 +21,14 @@ template <class T, int D> class Window {
 
   // Makes room for the block's points; false if they are too few for the pixels they reach over, which costs more than
   // adding them one tap at a time. What is decided, and every sum, depends on where this tile's points lie alone.
-  template <class B> bool open(const Job& job, const B& block) {
+  template <class B> bool open(const Job& job, const B& block, Scratch& scratch) {
     if (!find_reach(job, block)) return false;
     set_spots(job, block);
-    __builtin_memset(cell_, 0, std::size_t(copies_ * size_) * sizeof(Cell));
+    // what a task has merged it leaves at zero, for the job's next one
+    if (scratch.job != job.number) scratch.job = job.number, scratch.clean = 0;
+    const int64_t bytes = copies_ * size_ * int64_t(sizeof(Cell)), clean = scratch.clean;
+    if (bytes > clean) __builtin_memset(reinterpret_cast<char*>(cell_) + clean, 0, std::size_t(bytes - clean));
+    scratch.clean = bytes > clean ? bytes : clean;
     return true;
   }
 
@@ -145,7 +149,7 @@ template <class T, int D> class Window {
     int32_t step[D];
     for (int d = D - 1; d >= 0; --d)
       step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
-    const Index<T> nowhere = Index<T>{} + int32_t(copies_ * size_ * int64_t(sizeof(Cell)));  // a cell of no pixel
+    const Index<T> nowhere = Index<T>{} + int32_t(capacity * int64_t(sizeof(Cell)));  // a cell of no pixel
     Index<T> copy{};
     for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
     for (int r = 0; r < block.run_count; ++r) {

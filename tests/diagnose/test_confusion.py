@@ -23,11 +23,14 @@ def check(result):
     assert result["suspected"] <= 0.01 * result["correct_programs"], result["alarms"]
 
 
-def test_a_third_of_the_corpus():
+def test_a_third_of_the_corpus(tmp_path):
     result = confusion.measure(every=3)
     assert result["calls"] >= 3 * len(why_corpus.MISTAKES)
     assert result["correct_programs"] > 160
     check(result)
+    pytest.importorskip("matplotlib")
+    confusion.draw(result, tmp_path / "confusion.png")  # the figure of docs/why.md, of a third
+    assert (tmp_path / "confusion.png").stat().st_size > 50_000
 
 
 @pytest.mark.slow

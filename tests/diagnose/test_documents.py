@@ -131,7 +131,15 @@ def test_a_shift_to_the_right_that_moves_left():
 
 
 def test_corners_only_is_a_right_way_of_making_smaller_but_no_zoom():
-    assert gs.why(FOUR, mesh(2, 2), mode="nearest", align_corners=True).ok
+    grid = mesh(2, 2)
+    assert gs.why(FOUR, grid, mode="nearest", align_corners=True).ok
+    wanted = F.grid_sample(FOUR, mesh(2, 2, 0.5), mode="nearest", align_corners=True)  # the four in the middle
+    report = gs.why(FOUR, grid, mode="nearest", align_corners=True, expected=wanted)
+    assert report.first == "zoom"
+    assert report.findings[0].severity == "error"
+    names = {"grid": grid}
+    exec(report.findings[0].fix, names)
+    assert torch.equal(names["grid"], mesh(2, 2, 0.5))
     wanted = F.grid_sample(FOUR, mesh(4, 4, 0.5), align_corners=True)
     report = gs.why(FOUR, mesh(4, 4, 2.0), align_corners=True, expected=wanted)
     assert report.first == "zoom"

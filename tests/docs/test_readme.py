@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONAL = ("torch", "matplotlib", "skimage", "scipy")
+OPTIONAL = ("torch", "matplotlib", "skimage", "scipy", "jax", "cv2", "kornia")
 
 
 class Block(NamedTuple):
