@@ -6,6 +6,7 @@ Arrays are anything the binding takes: objects with the buffer protocol, or (add
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import Any
 
 from gridsample import plan
 from gridsample._core import engine
-from gridsample.errors import GridSampleError
+from gridsample.errors import GridSampleError, OptionError
 from gridsample.options import Options, grid_sample_options, sample_options
 from gridsample.plan import Plan, Shape
 from gridsample.spec.kernels import find
@@ -24,6 +25,9 @@ Typed = tuple[plan.Shape, str]  # the shape and type of an array
 @lru_cache(maxsize=2048)
 def problem(plan: Plan) -> engine.Problem:
     """The engine's mirror of a Plan."""
+    if plan.uncompiled:
+        do = "leave the choice to gridsample.sample: the portable backend takes it"
+        raise OptionError("backend cpu", "a call that the engine has loops for", plan.uncompiled, do)
     options = plan.options
     folds = options.fold == "coordinate"
     axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
@@ -83,21 +87,12 @@ def backward(plan: Plan, grad: Any, image: Any, coords: Any, grad_image: Any, gr
     engine.backward(problem(plan), grad, image, coords, grad_image, grad_coords, threads)
 
 
-def second_backward(
-    plan: Plan,
-    by_image: Any,
-    by_coords: Any,
-    grad: Any,
-    image: Any,
-    coords: Any,
-    to_grad: Any,
-    to_image: Any,
-    to_coords: Any,
-    threads: int,
-) -> None:
-    """The gradients of <by_image, push(grad)> + <by_coords, backward to coords>, each only where an array is given."""
-    arrays = by_image, by_coords, grad, image, coords, to_grad, to_image, to_coords
-    engine.second_backward(problem(plan), *arrays, threads)
+def second_backward(plan: Plan, arrays: Sequence[Any], threads: int) -> None:
+    """The gradients of <by_image, push(grad)> + <by_coords, backward to coords>, each only where an array is given.
+
+    by_image (or None), by_coords, grad, image, coords; to_grad, to_image, to_coords (or None)
+    """
+    engine.second_backward(problem(plan), *arrays, threads=threads)
 
 
 def prefilter(

@@ -185,7 +185,9 @@ def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:
     kernels, boundaries = zip(*((axis.kernel, call.plan.tap_rule(axis)) for axis in call.plan.axes), strict=True)
     fill = options.fill if "constant" in boundaries and not adjoint and np.isfinite(options.fill) else 0.0
     out = np.empty(image.shape, image.dtype)  # holes read the fill, and the weights add up to one
-    cpu.prefilter(image - image.dtype.type(fill) if fill else image, out, kernels, boundaries, adjoint, get_num_threads())
+    cpu.prefilter(
+        image - image.dtype.type(fill) if fill else image, out, kernels, boundaries, adjoint, get_num_threads()
+    )
     return out + image.dtype.type(fill) if fill else out
 
 

@@ -57,7 +57,7 @@ def backward(
     found = [torch.empty_like(like) if wanted else None for like, wanted in made]
     arrays = (along, direction, grad_, image_, coords_, *found)
     views = [None if array is None else operators.view(array) for array in arrays]
-    cpu.second_backward(p, *views, torch.get_num_threads())  # type: ignore[arg-type]
+    cpu.second_backward(p, views, torch.get_num_threads())
     given = grad, image, coords
     return [
         None if f is None else operators.rounded(f.sum_to_size(like.shape), like)
