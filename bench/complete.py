@@ -4,7 +4,8 @@
     python bench/complete.py [--threads 1,2] [--runs 7]     writes bench/results/programs/complete.json
 
 Calls alternate, one of each; the ratio is theirs over ours, of neighbours in time, median and quartiles. Results are
-compared before anything is timed. Memory is the peak of a process of its own above what it held before the second backward pass.
+compared before anything is timed. Memory is the peak of a process of its own above what it held before the second
+backward pass.
 """
 
 from __future__ import annotations
