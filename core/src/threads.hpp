@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads: one pool for the process, started at the first call that can use it, or a borrowed team instead. Tasks are handed
-// out one by one; the calling thread works too. A call that finds the threads taken does its tasks itself rather than
+// out in order, in stretches; the calling thread works too. A call that finds the threads taken does its tasks itself rather than
 // queue or oversubscribe. A forked child starts with no pool and makes its own.
 #pragma once
 #include <atomic>
