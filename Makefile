@@ -4,9 +4,11 @@
 #   TORCH   what pip installs for the torch tests:             make test TORCH=torch
 #   MINUTES the longest the benchmark against torch takes:     make bench MINUTES=5
 #   TESTS   what pytest is given (default: every test):        make test TESTS='tests/spec -k bound'
+#   WORKERS the processes that run tests, a file at a time:    make test WORKERS=0 (in pytest's own process)
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 TESTS ?=
+WORKERS ?= 2
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two builds at once would share build/
@@ -64,7 +66,7 @@ gallery: $(DOCS)/installed ## run examples/ at full length: bench/results/galler
 .PHONY: test
 test: core-test $(TEST)/installed ## the core's C++ tests, then every Python test on the installed package
 	@$(say) "test: pytest"
-	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest $(TESTS)
+	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: test-export
 test-export: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## exports to every target, run for real; GRIDSAMPLE_SLOW=1 converts every cell
@@ -204,7 +206,10 @@ $(EXPORT)/web: $(EXPORT)/installed
 	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-fund --no-audit --prefix build/web $(ONNX_WEB)
 	touch $@
 
-# torch as for the tests. The engine is compiled where `make demo` does.
+# torch as for the tests. The engine is compiled where the tests have it, if they do, else where `make demo` does.
+COMPILED = $(if $(wildcard build/test/CMakeCache.txt),--config-settings=build-dir=build/test \
+  --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON)
+
 $(DOCS)/base:
 	$(call create,$(DOCS))
 	$(DOCS)/bin/python -m pip install --quiet '$(TORCH)'
@@ -212,7 +217,7 @@ $(DOCS)/base:
 
 $(DOCS)/installed: $(DOCS)/base $(SOURCES)
 	@$(say) "$(DOCS): build and install gridsample[docs]; the engine takes a few minutes to compile"
-	$(DOCS)/bin/python -m pip install --quiet '.[docs]'
+	$(DOCS)/bin/python -m pip install --quiet '.[docs]' $(COMPILED)
 	touch $@
 
 # The package is there already: pip only adds what its extra names.

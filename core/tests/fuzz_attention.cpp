@@ -16,13 +16,6 @@ using namespace test;
 
 namespace {
 
-#define CHECK(holds, ...) \
-  do {                    \
-    if (!(holds)) {       \
-      std::printf(__VA_ARGS__), std::printf("\n"), std::exit(1); \
-    }                     \
-  } while (0)
-
 double read(const Array& a, const Shape& at) {
   float f;
   double d;

@@ -84,6 +84,7 @@ def summary(found: Results) -> str:
                 ", ".join("not run" if x is None else number(x) for x in networks),
             ]
         )
+    rows += [[title, "not measured yet", *[""] * 5] for name, title in TITLES.items() if name not in found]
     head = ["target", "versions", "cells run", "nearest", "others", "decomposed where native is best", "networks"]
     return table(head, rows)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """JAX arrays: what the public calls do with them. jit, grad, jvp and vmap hold, to any order.
 
-What the engine has loops for are primitives (`compiled`), which call it in programs for the CPU; the rest is done in JAX's
-own operations, by the portable backend, which JAX differentiates.
+What the engine has loops for are primitives (`compiled`), which call it in programs for the CPU; the rest is done in
+JAX's own operations, by the portable backend, which JAX differentiates.
 """
 
 from __future__ import annotations

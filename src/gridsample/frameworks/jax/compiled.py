@@ -6,8 +6,8 @@
     along(image, coords, *tangents; asked) -> values: pull's derivative in a direction of image, coords or both
     push_along(values, coords, coords_t; shape) -> image: push's, in a direction of coords
 
-`along` is linear in its tangents and `backward` is its transpose, so first derivatives, both ways, are the engine's: one
-pass for both gradients. What is derived again is derived as the portable backend does it, which JAX can to any order.
+`along` is linear in its tangents and `backward` is its transpose, so first derivatives, both ways, are the engine's:
+one pass for both gradients. What is derived again is derived as the portable backend does it, to any order.
 ``options`` is `Options.text`. Primitives and not jax.custom_vjp, which has no forward mode, nor custom_jvp, which could
 not say that two gradients are computed together.
 """
@@ -252,7 +252,8 @@ def _push_along_transpose(ct: Any, values: Any, coords: Any, coords_t: Any, shap
 
 
 def _pull_grad_jvp(primals: Any, tangents: Any, options: str) -> Any:
-    return pull_grad(*primals, options), _again(_pull_grad, primals, tangents, {"options": options})
+    image, coords = primals
+    return pull_grad(image, coords, options), _again(_pull_grad, primals, tangents, {"options": options})
 
 
 for _one, _jvp, _transpose, _batched in (

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether programs that JAX compiles for the CPU can call the engine, and if not, why not: asked once, when JAX is met.
 
-    GRIDSAMPLE_JAX=portable    never: everything by JAX's own operations
+GRIDSAMPLE_JAX=portable    never: everything by JAX's own operations
 """
 
 from __future__ import annotations

@@ -157,8 +157,8 @@ def multiscale_deformable_attention(value: Array, shapes: Any, locations: Array,
     out = np.zeros((batch, queries, heads, channels), computed)
     for pixels, these, sizes in attention.parts(levels, locations.shape[4]):
         part = np.empty_like(out)
-        few = (np.ascontiguousarray(array[:, :, :, these[0], these[1]]) for array in (places, shares))
-        engine.attention(value_[:, pixels], *few, sizes, part, get_num_threads())
+        at_, few = (np.ascontiguousarray(array[:, :, :, these[0], these[1]]) for array in (places, shares))
+        engine.attention(value_[:, pixels], at_, few, sizes, part, get_num_threads())
         out += part
     with np.errstate(over="ignore"):
         return out.reshape(batch, queries, heads * channels).astype(value.dtype.newbyteorder("="), copy=False)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multi-scale deformable attention: the engine's own loops for it, as operators. No sample is ever stored.
 
-    gridsample::attention(value, locations, weights, shapes) -> values          shapes: all levels', one after another
-    gridsample::attention_backward(grad, value, locations, weights, shapes, mask)
+gridsample::attention(value, locations, weights, shapes) -> values          shapes: all levels', one after another
+gridsample::attention_backward(grad, value, locations, weights, shapes, mask)
 """
 
 from __future__ import annotations
@@ -75,12 +75,22 @@ def _backward(
     value_, places = _ordered(wide(value)), _ordered(wide(locations))
     shares = _ordered(weights.to(value_.dtype))
     grad_ = _ordered(grad.reshape(value.shape[0], locations.shape[1], *value.shape[2:]).to(value_.dtype))
-    results = [torch.empty(like.shape if asked else (0,), dtype=like.dtype)
-               for like, asked in zip((value_, places, shares), mask, strict=True)]
-    asked_for = [view(result) if asked else None for result, asked in zip(results, mask, strict=True)]
-    given = (view(tensor) for tensor in (grad_, value_, places, shares))
-    engine.attention_backward(*given, list(shapes), *asked_for, torch.get_num_threads())
+    results = [
+        torch.empty(like.shape if asked else (0,), dtype=like.dtype)
+        for like, asked in zip((value_, places, shares), mask, strict=True)
+    ]
     to_value, to_locations, to_weights = results
+    engine.attention_backward(
+        view(grad_),
+        view(value_),
+        view(places),
+        view(shares),
+        list(shapes),
+        view(to_value) if mask[0] else None,
+        view(to_locations) if mask[1] else None,
+        view(to_weights) if mask[2] else None,
+        torch.get_num_threads(),
+    )
     return rounded(to_value, value), rounded(to_locations, locations), rounded(to_weights, weights)
 
 
