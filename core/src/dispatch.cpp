@@ -373,10 +373,8 @@ void second_backward(const Problem& problem, const View* by_image, const View& b
   threads = worthwhile(job, threads);
   const bool whole = to_image && (threads == 1 || job.image_batches >= 2 * threads || job.tiles < 2);
   Turns turns(whole ? 0 : job.image_batches * job.channels);
-  if (to_image && !whole) {
-    job.turns = &turns;
-    run_tasks(job, clear_task, clear_tasks(job), threads);
-  }
+  job.turns = to_image && !whole ? &turns : nullptr;
+  if (job.turns) run_tasks(job, clear_task, clear_tasks(job), threads);
   run_tasks(job, second_loop(problem.axes, problem.kernel.taps, image.scalar), whole ? job.batch : job.batch * job.tiles, threads);
 }
 
