@@ -78,6 +78,12 @@ bool same_shape(const View& a, const View& b) {
   return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
 }
 
+bool alike(const View& a, const View& b) {  // in memory, too
+  bool same = same_shape(a, b);
+  for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
+  return same;
+}
+
 PointArray point_array(const View& v, int first_point, int points, bool component) {
   PointArray a{};
   a.data = v.data;
@@ -356,30 +362,20 @@ void backward(const Problem& problem, const View& grad, const View& image, const
 
 void second_backward(const Problem& problem, const View* by_image, const View& by_coords, const View& grad, const View& image,
                      const View& coords, const View* to_grad, const View* to_image, const View* to_coords, int threads) {
-  const auto alike = [](const View& a, const View& b) {
-    bool same = same_shape(a, b);
-    for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
-    return same;
-  };
   expect(problem.kernel.taps >= 2 && problem.given == Given::points, "a kernel of 2 or 4 taps, and points");
   expect(image.shape[0] == coords.shape[0], "one batch size of image and coords");
   expect(same_shape(by_coords, coords), "a direction shaped like the coords");
   expect((!by_image || alike(*by_image, image)) && (!to_image || alike(*to_image, image)), "arrays laid out like the image");
-  expect(!to_grad || alike(*to_grad, grad), "to_grad laid out like grad");
-  expect(!to_coords || alike(*to_coords, by_coords), "to_coords laid out like by_coords");
+  expect((!to_grad || alike(*to_grad, grad)) && (!to_coords || alike(*to_coords, by_coords)), "gradients laid out like what they are of");
   Second job{make_job(problem, {&image, &coords, &grad, &by_coords, to_image, false}), by_image ? by_image->data : nullptr,
              by_coords.data, to_grad ? to_grad->data : nullptr, to_coords ? to_coords->data : nullptr};
-  for (const View* to : {to_grad, to_image, to_coords})
-    if (to) expect_writes(*to);
-  const Loop loop = second_loop(problem.axes, problem.kernel.taps, image.scalar);
+  for (const View* to : {to_grad, to_image, to_coords}) if (to) expect_writes(*to);
   threads = worthwhile(job, threads);
   const bool whole = to_image && (threads == 1 || job.image_batches >= 2 * threads || job.tiles < 2);
   Turns turns(whole ? 0 : job.image_batches * job.channels);
-  if (to_image && !whole) {
-    job.turns = &turns;
-    run_tasks(job, clear_task, clear_tasks(job), threads);
-  }
-  run_tasks(job, loop, whole ? job.batch : job.batch * job.tiles, threads);
+  job.turns = to_image && !whole ? &turns : nullptr;
+  if (job.turns) run_tasks(job, clear_task, clear_tasks(job), threads);
+  run_tasks(job, second_loop(problem.axes, problem.kernel.taps, image.scalar), whole ? job.batch : job.batch * job.tiles, threads);
 }
 
 std::vector<std::string> targets() {
