@@ -4,9 +4,11 @@
 #   TORCH   what pip installs for the torch tests:             make test TORCH=torch
 #   MINUTES the longest the benchmark against torch takes:     make bench MINUTES=5
 #   TESTS   what pytest is given (default: every test):        make test TESTS='tests/spec -k bound'
+#   WORKERS the processes that run tests, a file at a time:    make test WORKERS=0 (in pytest's own process)
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 TESTS ?=
+WORKERS ?= 2
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two builds at once would share build/
@@ -16,6 +18,8 @@ MAKEFLAGS += --no-builtin-rules
 DEMO := .venv-demo
 TEST := .venv-test
 EXPORT := .venv-export
+EXECUTORCH := .venv-executorch
+LITERT := .venv-litert
 DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = printf '\n== %s\n'
@@ -62,12 +66,23 @@ gallery: $(DOCS)/installed ## run examples/ at full length: bench/results/galler
 .PHONY: test
 test: core-test $(TEST)/installed ## the core's C++ tests, then every Python test on the installed package
 	@$(say) "test: pytest"
-	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest $(TESTS)
+	GRIDSAMPLE_TEST_INSTALLED=1 $(TEST)/bin/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: test-export
-test-export: $(EXPORT)/installed ## exports to Core ML, ONNX, OpenVINO and ncnn; GRIDSAMPLE_SLOW=1 converts every cell
+test-export: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## exports to every target, run for real; GRIDSAMPLE_SLOW=1 converts every cell
 	@$(say) "test-export: pytest tests/export"
 	$(EXPORT)/bin/pytest tests/export
+	@$(say) "test-export: ExecuTorch"
+	$(EXECUTORCH)/bin/pytest tests/export/test_runtimes.py -k executorch
+	@$(say) "test-export: LiteRT"
+	$(LITERT)/bin/pytest tests/export/test_runtimes.py -k litert
+
+.PHONY: deploying
+deploying: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## measure every cell on every target into docs/deploying, and write docs/deploying.md
+	@$(say) "deploying: tests/export/matrix.py"
+	$(EXPORT)/bin/python tests/export/matrix.py onnx onnx-opset-11 web openvino coreml coreml-trace-iOS18 ncnn
+	$(EXECUTORCH)/bin/python tests/export/matrix.py executorch
+	$(LITERT)/bin/python tests/export/matrix.py litert
 
 .PHONY: core-test
 core-test: $(TEST)/installed ## the core's C++ tests alone, as built with the package
@@ -121,7 +136,7 @@ generate-check: ## fail if core/src/table.gen.hpp or docs/names.md is not what t
 .PHONY: clean
 clean: ## remove the virtual environments, builds and caches
 	@$(say) "clean"
-	rm -rf $(DEMO) $(TEST) $(EXPORT) $(DOCS) docs/executed build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(TEST) $(EXPORT) $(EXECUTORCH) $(LITERT) $(DOCS) docs/executed build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------ installations
@@ -158,16 +173,37 @@ $(TEST)/installed: $(TEST)/base $(SOURCES)
 	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
 	touch $@
 
-# An environment of its own, as coremltools needs an older NumPy. The engine is not compiled twice.
-$(EXPORT)/base:
-	$(call create,$(EXPORT))
-	$(EXPORT)/bin/python -m pip install --quiet '$(TORCH)'
+# Environments of their own: coremltools needs an older NumPy, and the other two move packages that all share. pytest
+# is all their tests need of the extra `test`. The engine is compiled once, in build/test.
+INSTALL_AGAIN = --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
+$(EXPORT)/base $(EXECUTORCH)/base $(LITERT)/base: %/base:
+	$(call create,$*)
+	$*/bin/python -m pip install --quiet '$(TORCH)'
 	touch $@
 
 $(EXPORT)/installed: $(EXPORT)/base $(TEST)/installed
 	@$(say) "$(EXPORT): install gridsample[test,coreml,onnx,openvino,ncnn]"
-	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' \
-	  --config-settings=build-dir=build/test --config-settings=cmake.define.GRIDSAMPLE_TESTS=ON
+	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' $(INSTALL_AGAIN)
+	touch $@
+
+$(EXECUTORCH)/installed: $(EXECUTORCH)/base $(TEST)/installed
+	@$(say) "$(EXECUTORCH): install gridsample[executorch]"
+	$(EXECUTORCH)/bin/python -m pip install --quiet '.[executorch]' '$(TORCH)' pytest $(INSTALL_AGAIN)
+	touch $@
+
+$(LITERT)/installed: $(LITERT)/base $(TEST)/installed
+	@$(say) "$(LITERT): install gridsample[litert]"
+	$(LITERT)/bin/python -m pip install --quiet '.[litert]' '$(TORCH)' pytest $(INSTALL_AGAIN)
+	touch $@
+
+# ONNX Runtime Web, and a Chromium of pip's where none is on the path. No npm: the tests that need it say so and skip.
+ONNX_WEB := onnxruntime-web@1.30.0
+$(EXPORT)/web: $(EXPORT)/installed
+	@$(say) "build/web: $(ONNX_WEB)"
+	command -v chromium > /dev/null || command -v google-chrome > /dev/null || \
+	  $(EXPORT)/bin/python -m pip install --quiet 'gridsample[browser]'
+	mkdir -p build/web
+	! command -v npm > /dev/null || npm install --silent --ignore-scripts --no-fund --no-audit --prefix build/web $(ONNX_WEB)
 	touch $@
 
 # torch as for the tests. The engine is compiled where the tests have it, if they do, else where `make demo` does.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multi-scale deformable attention against the reference of `transformers`, at the size of Deformable DETR.
 
-    python bench/attention.py [--threads 1] [--clock cpu] [--runs 5]   also writes bench/results/programs/attention.json
+    python bench/attention.py [--threads 1] [--clock wall] [--runs 5] [--only encoder]
+
+writes its rows, one for each case and number of threads, into bench/results/programs/attention.json.
 
 Times alternate, one of each; the ratio is theirs over ours, of neighbours, median and quartiles. Memory is the peak of
 the process above what it held before the call, each in a process of its own, results and gradients included.
@@ -110,15 +112,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--only", nargs="*", choices=CASES, default=list(CASES))
     parser.add_argument("--peak", nargs=2, metavar=("CASE", "WHO"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     if asked.peak:
         print(peak(*asked.peak))
         return
-    rows = []
-    for case in CASES:
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    for case in asked.only:
         row: dict[str, Any] = {"case": case, "batch": CASES[case][0], "queries": CASES[case][1]}
+        row |= {"threads": asked.threads, "clock": asked.clock}
         for name, run in (("forward", inference), ("forward and backward", both_ways)):
             row[name] = measure(case, run, asked.runs, CLOCKS[asked.clock])
         for who in ("ours", "theirs"):
@@ -129,8 +133,9 @@ def main() -> None:
                 float(subprocess.run(command, env=returning, capture_output=True, text=True, check=True).stdout), 1
             )
         print(json.dumps(row), flush=True)
-        rows.append(row)
-    about = {"torch": torch.__version__, "gridsample": gs.__version__, "threads": asked.threads, "clock": asked.clock}
+        rows = [old for old in rows if (old["case"], old["threads"]) != (case, asked.threads)] + [row]
+    rows.sort(key=lambda row: (row["threads"], list(CASES).index(row["case"])))
+    about = {"torch": torch.__version__, "gridsample": gs.__version__}
     RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 

@@ -7,7 +7,8 @@ Six random transforms of a batch: in one sampling, one by one, and as kornia app
 Flip, rotate, scale, shear, translate, perspective, each drawn for every image. `gs.nn.Augment` composes them to one
 map and samples once. The three are timed in turns, so that whatever else the machine does strikes all alike.
 
-Run it with `python examples/augmentation_speed.py`; it needs torch and, for the peer, kornia.
+Run it with `python examples/augmentation_speed.py`; it needs torch and, for the peer, kornia. The figures of the
+documents are written by `python bench/augmentation.py`, which times the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -56,6 +57,36 @@ def kornias() -> Callable[[Tensor], Tensor] | None:
         return k.AugmentationSequential(*six, data_keys=["input"])  # type: ignore[no-any-return]
 
 
+def ways() -> dict[str, Callable[[Tensor], Tensor]]:
+    """The ways to augment a batch, ours first."""
+    whole, apart, peer = nn.Augment(transforms()), [nn.Augment([t]) for t in transforms()], kornias()
+
+    def one_by_one(images: Tensor) -> Tensor:
+        for augment in apart:
+            images = augment(images)
+        return images
+
+    found: dict[str, Callable[[Tensor], Tensor]] = {"gridsample": whole, "one by one": one_by_one}
+    return found if peer is None else found | {"kornia": peer}
+
+
+def timed(
+    images: Tensor, rounds: int, clock: Callable[[], float] = time.perf_counter, left_out: Collection[str] = ()
+) -> dict[str, list[float]]:
+    """Seconds of every round of each way; a round more, for warming up, is not counted."""
+    todo = {name: way for name, way in ways().items() if name not in left_out}
+    seconds: dict[str, list[float]] = {name: [] for name in todo}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for round_ in tqdm(range(rounds + 1), "rounds", leave=False, disable=None):
+            for name, way in todo.items():
+                start = clock()
+                way(images)
+                if round_:
+                    seconds[name].append(clock() - start)
+    return seconds
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--batch", type=int, default=32)
@@ -67,26 +98,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> dict[str, list[float]]:
     """Seconds of every round of each way."""
     options = parse(arguments)
-    images = torch.rand(options.batch, 3, options.size_px, options.size_px)
-    whole, apart, peer = nn.Augment(transforms()), [nn.Augment([t]) for t in transforms()], kornias()
-
-    def one_by_one(images: Tensor) -> Tensor:
-        for augment in apart:
-            images = augment(images)
-        return images
-
-    ways: dict[str, Callable[[Tensor], Tensor]] = {"gridsample": whole, "one by one": one_by_one}
-    if peer is not None:
-        ways["kornia"] = peer
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        for round_ in tqdm(range(options.rounds + 1), "rounds", leave=False, disable=None):
-            for name, way in ways.items():
-                start = time.perf_counter()
-                way(images)
-                if round_:  # the first is for warming up
-                    seconds[name].append(time.perf_counter() - start)
+    seconds = timed(torch.rand(options.batch, 3, options.size_px, options.size_px), options.rounds)
     ours = statistics.median(seconds["gridsample"])
     print(f"{options.batch} x 3 x {options.size_px} x {options.size_px}, {torch.get_num_threads()} threads")
     print(f"gridsample {gs.__version__}, torch {torch.__version__}")

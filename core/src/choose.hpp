@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "attention.hpp"
 #include "second_job.hpp"
 
 namespace gridsample {
 
 Loop lines_loop(Scalar scalar);
 Loop second_loop(int axes, int taps, Scalar scalar);  // of 2 or 4 taps
+Loop attention_loop(int way, bool locations_in_double, int axes, Scalar scalar);
 
 }  // namespace gridsample

@@ -131,7 +131,7 @@ void turn(char* rows, int64_t row_bytes, char* lines, int64_t step, int64_t line
       for (int64_t i = 0; i < n; ++i) poke<T>(rows + i * row_bytes + l * item, T(0));
 }
 
-template <class T> void solve_lines(const Job& job, int64_t task, char* scratch) {
+template <class T> void solve_lines(const Job& job, int64_t task, Scratch& scratch) {
   const Lines& work = static_cast<const Lines&>(job);
   const int64_t wide = work.long_lines ? 1 : work.row_bytes / int64_t(sizeof(T)), first = task % work.blocks * wide;
   const char* from = work.from + first * work.from_line;
@@ -148,9 +148,9 @@ template <class T> void solve_lines(const Job& job, int64_t task, char* scratch)
       for (int64_t i = 0; i < n; ++i) poke<T>(to + i * work.to_step, peek<T>(from + i * work.from_step));
     return Rows<T, T>{to, work.to_step, 1}.run(work.factors);
   }
-  turn<T, false>(scratch, work.row_bytes, const_cast<char*>(from), work.from_step, work.from_line, count, n);
-  Rows<T, Vec<T>>{scratch, work.row_bytes, work.row_bytes / GS_BYTES}.run(work.factors);
-  turn<T, true>(scratch, work.row_bytes, to, work.to_step, work.to_line, count, n);
+  turn<T, false>(scratch.memory, work.row_bytes, const_cast<char*>(from), work.from_step, work.from_line, count, n);
+  Rows<T, Vec<T>>{scratch.memory, work.row_bytes, work.row_bytes / GS_BYTES}.run(work.factors);
+  turn<T, true>(scratch.memory, work.row_bytes, to, work.to_step, work.to_line, count, n);
 }
 
 }  // namespace

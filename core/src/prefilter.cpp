@@ -208,7 +208,7 @@ void prefilter(const Spline& spline, const table::BoundaryRow& rule, bool adjoin
   lay_out(work, from, to, axis);
   const std::int64_t item = to.scalar == Scalar::f32 ? 4 : 8;
   work.row_bytes = int(work.to_line == item && n * broad <= near_bytes ? broad : narrow);
-  work.long_lines = n * work.row_bytes > std::int64_t(scratch_bytes);
+  work.long_lines = n * work.row_bytes > std::int64_t(sizeof(Scratch::memory));
   const std::int64_t wide = work.long_lines ? 1 : work.row_bytes / item;
   work.blocks = (work.lines + wide - 1) / wide;
   std::int64_t tasks = work.blocks;

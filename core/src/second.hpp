@@ -189,11 +189,11 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
   });
 }
 
-template <class T, int D, int K> void second_tile(const Second& job, int64_t n, int64_t tile, char* scratch) {
+template <class T, int D, int K> void second_tile(const Second& job, int64_t n, int64_t tile, Scratch& scratch) {
   constexpr std::size_t after = (sizeof(SecondBlock<T, D, K>) + 63) / 64 * 64;
-  static_assert(after + (K == 2 ? sizeof(Window<T, D>) : 0) <= scratch_bytes);
-  SecondBlock<T, D, K>& block = *reinterpret_cast<SecondBlock<T, D, K>*>(scratch);
-  Window<T, D>& window = *reinterpret_cast<Window<T, D>*>(scratch + after);
+  static_assert(after + (K == 2 ? sizeof(Window<T, D>) : 0) <= sizeof scratch.memory);
+  SecondBlock<T, D, K>& block = *reinterpret_cast<SecondBlock<T, D, K>*>(scratch.memory);
+  Window<T, D>& window = *reinterpret_cast<Window<T, D>*>(scratch.memory + after);
   find_tile<T, D, K>(job, n, tile, block);
   locate<T, D, K>(job, block, true);
   weigh<T, D, K>(job.problem, block, true);
@@ -201,7 +201,7 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
   make_turned(job, block);
   for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, std::size_t(block.points) * sizeof(T));
   bool windowed = false;
-  if constexpr (K == 2) windowed = job.target && job.windows && window.open(job, block);
+  if constexpr (K == 2) windowed = job.target && job.windows && window.open(job, block, scratch);
   for (int64_t c = 0; c < job.channels; ++c) {
     if (job.to_grad || job.to_coords) {
       if (job.unit_column) job.by_image ? read_channel<T, D, K, true, true>(job, block, c) : read_channel<T, D, K, true, false>(job, block, c);
@@ -228,7 +228,7 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
 }
 
 // task = one batch element, or, where tasks take turns or add to nothing, one of its tiles
-template <class T, int D, int K> void second_task(const Job& whole, int64_t task, char* scratch) {
+template <class T, int D, int K> void second_task(const Job& whole, int64_t task, Scratch& scratch) {
   const Second& job = static_cast<const Second&>(whole);
   if (job.turns || !job.target) return second_tile<T, D, K>(job, task / job.tiles, task % job.tiles, scratch);
   clear_image(job, task);

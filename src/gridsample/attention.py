@@ -18,7 +18,11 @@ WHERE = "multiscale_deformable_attention"
 # Locations are positions in the image as a whole, 0 and 1 its outer edges; what lies outside adds nothing.
 OPTIONS = sample_options("sample", "linear", "zero", 0.0, "unit", "xy", "propagate", None)
 
-CHUNK = 2**20  # numbers of samples at hand at a time: few enough for a cache, enough for every thread
+MOST_LEVELS, MOST_POINTS = 64, 4096  # of a query and head, in one call of the engine
+
+
+def fits(levels: int, points: int) -> bool:
+    return levels <= MOST_LEVELS and levels * points <= MOST_POINTS
 
 
 def levels_of(shapes: Any) -> tuple[Shape, ...]:
@@ -38,6 +42,17 @@ def starts(levels: Sequence[Shape]) -> Iterator[tuple[int, int, Shape]]:
     for sizes in levels:
         yield start, start + prod(sizes), sizes
         start += prod(sizes)
+
+
+def parts(levels: Sequence[Shape], points: int) -> Iterator[tuple[slice, tuple[slice, slice], list[int]]]:
+    """Calls of the engine whose sum is the whole: pixels of value, levels and points of locations, sizes. Nearly always
+    one."""
+    if fits(len(levels), points):
+        yield slice(None), (slice(None), slice(None)), [n for sizes in levels for n in sizes]
+        return
+    for level, (start, end, sizes) in enumerate(starts(levels)):
+        for point in range(0, points, MOST_POINTS):
+            yield slice(start, end), (slice(level, level + 1), slice(point, point + MOST_POINTS)), list(sizes)
 
 
 def rows_of(shapes: Sequence[int], axes: int) -> tuple[Shape, ...]:

@@ -8,6 +8,7 @@ none are stored; else they are computed here.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,16 @@ def matrix(
     return given, map_.to(image).matrix, map_.output_size(size or map_.size or tuple(image.shape[2:]))
 
 
+def placed(where: str, map_: Any, image: Any, size: Sequence[int] | None) -> Any:
+    """What `sample` takes for a map that several images are read by: the map itself, of that size, where the engine's
+    loops evaluate it, else its coordinates, computed once for all."""
+    if getattr(map_, "given", None) is None or len(image.shape) != map_.axes + 2:
+        return coordinates(where, map_, image, size, "pixel", "xy")
+    found = copy.copy(map_)
+    found.size = map_.output_size(size or map_.size or tuple(image.shape[2:]))
+    return found
+
+
 def coordinates(
     where: str, map_: Any, image: Any, size: Sequence[int] | None, frame: str, order: str, relative: object = False
 ) -> Any:
@@ -48,9 +59,7 @@ def coordinates(
     The output's size is ``size``, else the one the map is made for, else the image's. Positions are float64 for float64
     images and float32 for all others, rounded once from what the map computes in.
     """
-    if (frame, order) != ("pixel", "xy"):
-        got = f"frame={frame!r}, order={order!r}"
-        raise OptionError(where, "no frame or order with a map", got, "leave them away: a map carries its own")
+    own_frame(where, frame, order)
     if relative is not False:
         do = "leave it away: a map says where each output pixel reads"
         raise OptionError(where, "relative=False with a map", f"relative={relative!r}", do)
@@ -61,6 +70,13 @@ def coordinates(
     found = map_.to(image).coords(size or map_.size or shape[2:])
     wide = str(image.dtype).endswith("float64") or not str(found.dtype).endswith("float64")
     return found if wide else _single(found)
+
+
+def own_frame(where: str, frame: str, order: str) -> None:
+    """Refuse a frame or an order beside a map, which has its own."""
+    if (frame, order) != ("pixel", "xy"):
+        got = f"frame={frame!r}, order={order!r}"
+        raise OptionError(where, "no frame or order with a map", got, "leave them away: a map carries its own")
 
 
 def no_size(where: str, size: Sequence[int] | None) -> None:

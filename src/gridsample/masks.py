@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gridsample import frameworks, prepare
+from gridsample import frameworks, mapped, prepare
 from gridsample.options import kernel_named, named, whole_numbers
 from gridsample.spec.frames import FRAMES, ORDERS
 
@@ -27,7 +27,8 @@ def valid_mask(
         mask[o] = for every axis  -rim <= x <= n - 1 + rim
 
     Shapes:
-        coords: (*out, D), any axes first. shape: the D spatial sizes of the image.
+        coords: (*out, D), any axes first; or a map of `gridsample.maps`, for its own output, else one of ``shape``:
+        then the mask is (N, *out). shape: the D spatial sizes of the image.
 
     Convention:
         frame, order: as `sample`. within: "edges", between the image's outer edges (rim 1/2: what ``outside=`` goes
@@ -49,5 +50,8 @@ def valid_mask(
         named(where, argument, value, table)
     rim = prepare.rim_of(within, kernel_named(where, "kernel", kernel))
     sizes = whole_numbers(where, "shape", shape)
+    if (map_ := mapped.of(coords)) is not None:
+        mapped.own_frame(where, frame, order)
+        coords = map_.coords(map_.size or sizes)
     framework = frameworks.of(where, coords=coords)
     return prepare.valid(framework, where, coords, sizes, frame, order, rim)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Callable
 from functools import lru_cache
 
 from gridsample.errors import ArgumentTypeError, OptionError
 
 VARIABLE = "GRIDSAMPLE_NUM_THREADS"
 _chosen = 0  # 0: nothing was chosen
+LISTENERS: list[Callable[[int], None]] = []  # told of every new choice: calls that cannot ask
 
 
 def set_num_threads(number: int) -> None:
@@ -38,6 +40,8 @@ def set_num_threads(number: int) -> None:
     if count < 1:
         raise OptionError("set_num_threads", "number to be at least 1", repr(number), "use 1 for no extra threads")
     _chosen = count
+    for tell in LISTENERS:
+        tell(count)
 
 
 def get_num_threads() -> int:

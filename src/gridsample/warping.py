@@ -69,7 +69,7 @@ def warp(
     map_ = mapped.of(map)
     rule = boundary or getattr(map_, "boundary", None) or "constant"
     if map_ is not None:
-        map = mapped.coordinates("warp", map_, planes, size, "pixel", "xy")
+        map = mapped.placed("warp", map_, planes, size)
     else:
         mapped.no_size("warp", size)
     result = _unplaned(resampled(planes, map, kernel=kernel, boundary=rule, fill=fill), layout)
@@ -77,7 +77,10 @@ def warp(
 
 
 def resampled(image: Array, coords: Any, *, kernel: str, boundary: Any, fill: float | Sequence[float]) -> Array:
-    """`sample` of an image (N, C, *n) of any real type, with one fill or one per channel; nowhere reads the fill."""
+    """`sample` of an image (N, C, *n) of any real type, with one fill or one per channel; nowhere reads the fill.
+
+    coords: positions, or what `mapped.placed` gives.
+    """
     name = arrays.dtype_name(image)
     options = {"kernel": kernel, "boundary": boundary, "nonfinite": "outside"}
     result = _filled(_as_type(image, EXACT[name]) if name in EXACT else image, coords, fill, options)

@@ -44,6 +44,11 @@ def test_affine_grid_and_own_calls():
             assert "gridsample::pull is unknown" in str(check)
 
 
+def test_a_spline_s_prefilter_is_no_call_of_its_own():
+    check = gs.export.check(Reader(kernel="bspline3", boundary="mirror"), inputs(2, False), to="onnx")
+    assert [finding.call for finding in check.findings] == ["2D sample bspline3 mirror"]
+
+
 def test_a_model_without_sampling_is_fine():
     check = gs.export.check(torch.nn.ReLU(), torch.rand(3), to="onnx")
     assert check.ok

@@ -210,6 +210,14 @@ def unmarked(convert, keep_floats=False):
         PASS_REGISTRY.passes.update(before)
 
 
+@pytest.mark.parametrize("via", ["export", "trace"])
+def test_splines_are_prefiltered(via):
+    model, (image, grid) = Reader(kernel="bspline3", boundary="mirror"), inputs(2, False)
+    exported = gs.export.coreml(model, (image, grid * 9), precision="float32", via=via)
+    assert exported.operations()["matmul"] == 2
+    agrees(exported, model, image, grid * 9, tolerance=1e-5)
+
+
 def test_networks():
     torch.manual_seed(0)
     model, image = SpatialTransformer(), torch.rand(2, 1, 24, 24)

@@ -59,6 +59,29 @@ def test_boundaries_that_torch_lacks(boundary):
     agrees(gs.export.onnx(model, (image, grid * 9), via="trace"), model, image, grid * 9)
 
 
+@pytest.mark.parametrize("via", ["trace", "export"])
+def test_splines_are_prefiltered(via):
+    """By one product with a constant matrix along each axis: both ways in, volumes, mixed axes, a fill."""
+    for how, axes in (
+        ({"kernel": "bspline3", "boundary": "mirror"}, 3),
+        ({"kernel": ("bspline2", "linear"), "boundary": ("constant", "wrap"), "fill": 2.0}, 2),
+    )[: 1 if via == "export" else 2]:
+        model, (image, grid) = Reader(**how), inputs(axes, False)
+        exported = gs.export.onnx(model, (image, grid * 9), via=via)
+        assert exported.operations()["MatMul"] == (3 if axes == 3 else 1)
+        agrees(exported, model, image, grid * 9)
+
+
+def test_a_prefilter_needs_fixed_sizes():
+    dim = torch.export.Dim
+    model, (image, grid) = Reader(kernel="bspline3", boundary="mirror"), inputs(2, False)
+    with pytest.raises(OptionError, match="prefilter the image before it enters the model and pass prefilter=False"):
+        gs.export.onnx(model, (image, grid), dynamic_shapes=({2: dim("h")}, None))
+    program = torch.export.export(model, (image, grid), dynamic_shapes=({0: dim("n")}, {0: dim("n")}))
+    with pytest.raises(OptionError, match="pass the module and dynamic_shapes"):
+        gs.export.onnx(program)
+
+
 def test_a_batch_of_one_and_points_in_a_row():
     model = Reader(kernel="linear", boundary=("mirror", "clamp"), nonfinite="outside", outside=-3.0)
     image, grid = inputs(2, False)

@@ -82,9 +82,6 @@ def test_what_cannot_be_exported_is_refused():
     options = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", 1.0)
     with pytest.raises(OptionError, match="without comparisons"):
         choose(TARGETS["ncnn"], 2, options)
-    options = sample_options("sample", "bspline3", "clamp", 0.0, "pixel", "xy", "propagate", None)
-    with pytest.raises(OptionError, match="prefilter the image before, and pass prefilter=False"):
-        choose(TARGETS["onnx"], 2, options)
     more = (None, None, "coordinate")
     for kernel, boundary in (("cubic", "clamp"), ("linear", "wrap")):
         options = sample_options("sample", kernel, boundary, 0.0, "pixel", "xy", "propagate", *more)

@@ -11,9 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from export_models import CELLS, FlowWarp, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
+from export_models import CELLS, FlowWarp, Reader, Sampler, SpatialTransformer, expected, inputs  # noqa: E402
 
 import gridsample as gs  # noqa: E402
+from gridsample.cli import main  # noqa: E402
+from gridsample.cli.convert import SUFFIX  # noqa: E402
 
 PACKAGES = {"openvino": "openvino", "executorch": "executorch", "litert": "litert_torch", "ncnn": "pnnx"}
 SOME = [
@@ -51,6 +53,36 @@ def test_taps_folded_one_by_one(to):
     alone = to == "ncnn"
     model, arguments = Sampler("bicubic", "reflection", True), inputs(2, True, 1 if alone else 2, finite=alone)
     agrees(getattr(gs.export, to)(model, arguments, lowering="decomposed"), model, *arguments)
+
+
+def test_far_away_where_no_size_is_a_power_of_two(to):
+    """Infinite coordinates saturate at 2^30 pixels: OpenVINO 2026.4.1's remainder of integers is of float32."""
+    image, grid = torch.randn(1, 2, 7, 12), torch.rand(1, 4, 5, 2) * 3 - 1.5
+    if to != "ncnn":  # whose indices are floats
+        grid.view(-1)[:6] = torch.tensor([float("inf"), -float("inf"), 3e9, -1e20, float("nan"), 12345.5])
+    for corners in (False, True):
+        model = Sampler("nearest", "reflection", corners)
+        agrees(getattr(gs.export, to)(model, (image, grid), lowering="decomposed"), model, image, grid)
+
+
+@pytest.mark.parametrize("rules", [("bspline3", "mirror"), ("bspline2", "zero")], ids=str)
+def test_splines_are_prefiltered(to, rules):
+    alone = to == "ncnn"
+    model = Reader(kernel=rules[0], boundary=rules[1])
+    image, grid = inputs(2, False, 1 if alone else 2, finite=alone)
+    agrees(getattr(gs.export, to)(model, (image, grid * 9)), model, image, grid * 9)
+
+
+def test_convert_command(to, tmp_path, capsys):
+    """A saved program, converted, compared on adversarial inputs, and written."""
+    program = torch.export.export(Sampler("bilinear", "border").eval(), inputs(2, False, 1, finite=True))
+    torch.export.save(program, tmp_path / "model.pt2")
+    assert main(["convert", str(tmp_path / "model.pt2"), "--to", to]) == 0
+    said = capsys.readouterr().out
+    assert "ties" in said
+    assert ("not finite" in said) == (to != "ncnn")
+    assert "written:" in said
+    assert (tmp_path / f"model{SUFFIX[to]}").stat().st_size > 0
 
 
 def test_networks(to):

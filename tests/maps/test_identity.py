@@ -63,6 +63,13 @@ def test_in_every_type_and_interpolating_kernel(dtype, kernel):
     exact(image_of((6, 7), dtype), gs.maps.Affine.identity(), kernel=kernel)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32", "complex64", "complex128"])
+def test_in_types_that_are_no_real_floats(dtype):
+    image = (10 * image_of((6, 7))).round() + 100  # 10 to 190
+    exact((image - 70).astype(dtype), gs.maps.Affine.identity())
+    exact((image - 70).astype(dtype), gs.maps.Homography(np.eye(3)), kernel="cubic")
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_in_torch_with_parameters_of_any_type(dtype):
     torch = pytest.importorskip("torch")

@@ -49,8 +49,10 @@ def test_many_maps_of_one_picture():
 
 
 def test_coordinates_are_taken_too():
-    coords = TURN.coords((20, 30))
-    np.testing.assert_array_equal(gs.warp(PHOTO.astype(float), coords), gs.warp(PHOTO.astype(float), TURN))
+    photo = PHOTO.astype(float)  # a matrix's coordinates are made in the engine, rounded otherwise
+    np.testing.assert_allclose(gs.warp(photo, TURN.coords((20, 30))), gs.warp(photo, TURN), rtol=1e-12, atol=1e-11)
+    bent = gs.maps.Displacement(RNG.normal(0, 2, (2, 20, 30)))
+    np.testing.assert_array_equal(gs.warp(photo, bent.coords()), gs.warp(photo, bent))
 
 
 def test_warp_refuses():
@@ -143,3 +145,16 @@ def test_splat_and_sample_grad_take_maps():
     single = gs.sample(image.astype("float32"), map_)
     stored = gs.sample(image.astype("float32"), coords.astype("float32"))
     np.testing.assert_allclose(single, stored, atol=2e-6)  # its coordinates are made in the engine, rounded otherwise
+
+
+def test_masks_take_maps():
+    map_ = gs.maps.Affine.from_parts(rotation_deg=20, input_size=(8, 9))
+    np.testing.assert_array_equal(gs.valid_mask(map_, (8, 9)), map_.inside((8, 9)))
+    np.testing.assert_array_equal(
+        gs.valid_mask(map_.in_frame("edges", (8, 9), (4, 5)), (8, 9)), map_.inside((8, 9), (4, 5))
+    )
+    assert gs.sample(np.zeros((1, 1, 8, 9)), map_.in_frame("edges", (8, 9), (4, 5))).shape == (1, 1, 4, 5)
+    narrow = gs.valid_mask(map_, (8, 9), within="taps", kernel="cubic")
+    assert 0 < narrow.sum() < map_.inside((8, 9)).sum()
+    with pytest.raises(ValueError, match="a map carries its own"):
+        gs.valid_mask(map_, (8, 9), frame="unit")

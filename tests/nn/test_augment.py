@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import runpy
 import time
+from pathlib import Path
 
 import pytest
 
@@ -146,17 +148,26 @@ def test_augment_refuses():
         nn.Augment([nn.Scale((0.0, 1.0))])(torch.rand(1, 1, 4, 4))
 
 
-def best(call, rounds=3):
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def seconds(call, rounds=3):
+    """Of processor time, which other programs lengthen little."""
     call()
     times = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 
-def test_six_transforms_cost_about_one():
+def test_six_transforms_cost_about_one(one_thread):
     # one sampling instead of six: measured 2.3 to 3 times faster than one by one; asked for is 1.5
     images = torch.rand(8, 3, 224, 224)
     together, apart = nn.Augment(SIX), [nn.Augment([transform]) for transform in SIX]
@@ -166,14 +177,12 @@ def test_six_transforms_cost_about_one():
         for augment in apart:
             found = augment(found)
 
-    assert best(one_by_one) > 1.5 * best(lambda: together(images))
+    assert seconds(one_by_one) > 1.5 * seconds(lambda: together(images))
 
 
-def test_it_is_three_times_faster_than_kornia():
+def test_it_is_three_times_faster_than_kornia(one_thread):
     pytest.importorskip("kornia", reason="the peer")
-    import runpy
-    from pathlib import Path
-
     example = Path(__file__).resolve().parents[2] / "examples" / "augmentation_speed.py"
-    found = runpy.run_path(str(example))["main"](["--rounds", "3"])
-    assert min(found["kornia"]) > 3 * min(found["gridsample"])  # measured 3.6 to 5, this machine being shared
+    timed = runpy.run_path(str(example))["timed"]
+    found = timed(torch.rand(32, 3, 224, 224), 3, time.process_time, {"one by one"})
+    assert min(found["kornia"]) > 3 * min(found["gridsample"])  # bench/results/programs/augmentation.json: 5.5 to 6

@@ -16,40 +16,13 @@
 #include <vector>
 
 #include "calls.hpp"
+#include "gridsample/attention.hpp"
+#include "handler.hpp"
+#include "problems.hpp"
 
 namespace {
 
 using namespace gridsample::python;
-
-using AxisTuple = std::tuple<std::string, bool, int, double, double, double>;
-
-gs::Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
-                         const std::string& ties, const std::string& nonfinite, std::optional<double> outside,
-                         const std::string& given) {
-  if (axes.empty() || int(axes.size()) > gs::max_axes) throw std::invalid_argument("Problem: expected 1 to 3 axes");
-  gs::Problem problem{};
-  problem.axes = int(axes.size());
-  problem.kernel = gs::kernel_named(kernel);
-  for (std::size_t d = 0; d < axes.size(); ++d) {
-    const auto& [boundary, fold, component, offset, scale, shift] = axes[d];
-    problem.axis[d] = {gs::boundary_named(boundary), fold, component, offset, scale, shift};
-  }
-  problem.fill = fill;
-  if (ties == "even") problem.ties = gs::Ties::even;
-  else if (ties == "up") problem.ties = gs::Ties::up;
-  else throw std::invalid_argument("Problem: expected ties 'even' or 'up', got '" + ties + "'");
-  if (nonfinite == "minus_one") problem.nan = gs::NotANumber::minus_one;
-  else if (nonfinite == "propagate") problem.nan = gs::NotANumber::propagate;
-  else if (nonfinite == "outside") problem.nan = gs::NotANumber::outside;
-  else throw std::invalid_argument("Problem: expected nonfinite 'minus_one', 'propagate' or 'outside', got '" + nonfinite + "'");
-  problem.has_outside = outside.has_value();
-  problem.outside = outside.value_or(0);
-  if (given == "points") problem.given = gs::Given::points;
-  else if (given == "affine") problem.given = gs::Given::affine;
-  else if (given == "homography") problem.given = gs::Given::homography;
-  else throw std::invalid_argument("Problem: expected given 'points', 'affine' or 'homography', got '" + given + "'");
-  return problem;
-}
 
 void pull(const gs::Problem& problem, nb::handle image, nb::handle coords, nb::handle out, int threads) {
   const Array from(image, false), at(coords, false), to(out, true);
@@ -101,6 +74,25 @@ void prefilter(nb::handle image, nb::handle out, int axis, const std::vector<dou
   without_lock(numbers(to.view()), [&] {
     gs::prefilter(spline, gs::boundary_named(boundary), adjoint, from.view(), to.view(), axis, threads);
   });
+}
+
+// Released always: a call of these is never small.
+void attention(nb::handle value, nb::handle locations, nb::handle weights, const gs::Sizes& sizes, nb::handle out, int threads) {
+  const Array from(value, false), at(locations, false), share(weights, false), to(out, true);
+  nb::gil_scoped_release released;
+  gs::attention(from.view(), at.view(), share.view(), sizes, to.view(), threads);
+}
+
+void attention_backward(nb::handle grad, nb::handle value, nb::handle locations, nb::handle weights, const gs::Sizes& sizes,
+                        nb::handle to_value, nb::handle to_locations, nb::handle to_weights, int threads) {
+  const Array back(grad, false), from(value, false), at(locations, false), share(weights, false);
+  std::optional<Array> pixels, places, shares;
+  if (!to_value.is_none()) pixels.emplace(to_value, true);
+  if (!to_locations.is_none()) places.emplace(to_locations, true);
+  if (!to_weights.is_none()) shares.emplace(to_weights, true);
+  const auto view = [](const std::optional<Array>& array) { return array ? &array->view() : nullptr; };
+  nb::gil_scoped_release released;
+  gs::attention_backward(back.view(), from.view(), at.view(), share.view(), sizes, view(pixels), view(places), view(shares), threads);
 }
 
 nb::object grid_sample(Calls& calls, nb::handle input, nb::handle grid, nb::handle mode, nb::handle padding_mode,
@@ -181,12 +173,19 @@ NB_MODULE(engine, m) {
         nb::arg("to_coords").none(), nb::arg("threads"));
   m.def("prefilter", &prefilter, nb::arg("image"), nb::arg("out"), nb::arg("axis"), nb::arg("weights"), nb::arg("boundary"),
         nb::arg("adjoint"), nb::arg("threads"));
+  m.def("attention", &attention, nb::arg("value"), nb::arg("locations"), nb::arg("weights"), nb::arg("sizes"), nb::arg("out"),
+        nb::arg("threads"));
+  m.def("attention_backward", &attention_backward, nb::arg("grad"), nb::arg("value"), nb::arg("locations"), nb::arg("weights"),
+        nb::arg("sizes"), nb::arg("to_value").none(), nb::arg("to_locations").none(), nb::arg("to_weights").none(),
+        nb::arg("threads"));
   m.def("targets", &gs::targets, "Instruction sets usable on this machine, slowest first.");
   m.def("target", &gs::target, "The instruction set in use.");
   m.def("set_target", &gs::set_target, nb::arg("name"), "Use this instruction set from now on.");
   m.def("hardware_threads", &gs::hardware_threads, "Cores this process may run on.");
   m.def("use_team", [](std::uintptr_t parallel) { gs::use_team(reinterpret_cast<gs::Team>(parallel)); }, nb::arg("parallel"),
         "Run on the threads of the OpenMP library whose GOMP_parallel has this address; 0: on threads of our own.");
+  m.def("xla_handler", [] { return nb::capsule(xla_handler()); }, "The engine as a target of XLA's foreign function interface.");
+  m.def("use_xla_threads", &use_xla_threads, nb::arg("most"), "How many threads calls from XLA may use.");
   m.def("version", [] { return GRIDSAMPLE_VERSION; });
   try {
     (void)gs::target();

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
@@ -12,7 +13,7 @@ import gridsample as gs
 from gridsample.cli.parsing import Parser
 
 # Read from their metadata: none of them is imported, which takes seconds for torch.
-PACKAGES = ("numpy", "torch", "scipy", "imagecodecs", "pillow", "tifffile", "tqdm", "matplotlib", "scikit-image")
+PACKAGES = ("numpy", "torch", "jax", "scipy", "imagecodecs", "pillow", "tifffile", "tqdm", "matplotlib", "scikit-image")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,6 +41,20 @@ def _rows() -> Iterator[tuple[str, str]]:
     said = f" ({VARIABLE})" if os.environ.get(VARIABLE) else ""
     yield "threads", f"{gs.get_num_threads()}{said} of {usable_cores()} usable cores; torch tensors: torch's own number"
     yield "backends", ", ".join(backends.names())
+    if (found := _version("jax")) != "not installed":
+        yield "jax on the CPU", _jax(found)
+
+
+def _jax(found: str) -> str:
+    """How JAX arrays are computed: asked of JAX if it is loaded, else what its version promises."""
+    if "jax" in sys.modules:
+        from gridsample.frameworks.jax import handler
+
+        return f"portable backend: {handler.REFUSAL}" if handler.REFUSAL else "the engine, by jax.ffi"
+    if os.environ.get("GRIDSAMPLE_JAX", "").strip() == "portable":
+        return "portable backend: GRIDSAMPLE_JAX=portable"
+    old = tuple(int(part) for part in found.split(".")[:2] if part.isdecimal()) < (0, 5)
+    return f"portable backend: jax {found} has no jax.ffi (0.5 or newer has it)" if old else "the engine, by jax.ffi"
 
 
 def _version(package: str) -> str:

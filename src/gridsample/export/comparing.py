@@ -18,6 +18,7 @@ from gridsample.errors import ArgumentTypeError, ShapeError
 from gridsample.export.adversarial import KINDS, coordinates
 from gridsample.export.exported import Array, Exported
 from gridsample.export.lower import MODES, PADDINGS, Met, evaluating, program_module
+from gridsample.export.targets import TARGETS
 
 WHERE = "gridsample.export.parity"
 
@@ -72,7 +73,7 @@ def parity(exported: Exported, inputs: Sequence[Any] | None = None, *, seed: int
     """Run the source and the exported model on the same inputs, and compare.
 
     inputs: tuples of tensors or arrays to compare on. None: the example inputs; and, where the model is one sampling
-    call of its two inputs, a set of each kind in `adversarial.KINDS`.
+    call of its two inputs, a set of each kind in `adversarial.KINDS`; for ncnn of finite ones.
 
     Convention:
         The source's ``F.grid_sample`` counts as `gridsample.grid_sample`: the same numbers, and a rule for NaN, which
@@ -127,8 +128,9 @@ def _adversarial(exported: Exported, rng: np.random.Generator) -> list[tuple[str
     image, coords = exported.example_inputs
     shapes = tuple(image.shape), met.image_dtype, tuple(coords.shape), met.coords_dtype
     call = plan.make("sample", *shapes, met.options)
+    kinds = KINDS if TARGETS[exported.target].gathers else KINDS[:-1]
     pixels = torch.from_numpy(rng.standard_normal(image.shape)).to(image.dtype)
-    return [(kind, (pixels, torch.from_numpy(coordinates(kind, call, rng)))) for kind in KINDS]
+    return [(kind, (pixels, torch.from_numpy(coordinates(kind, call, rng)))) for kind in kinds]
 
 
 class _Ours(torch.overrides.TorchFunctionMode):
@@ -190,9 +192,11 @@ def _difference(want: Array, have: Array) -> Array:
 
 
 def _evaluated(exported: Exported) -> str:
-    """On Linux a Core ML program is replayed: by whom, operation by operation."""
+    """What there is to say: on Linux a Core ML program is replayed, by whom, operation by operation."""
     last = getattr(exported, "last", None)
     if last is None:
-        return ""
+        return (
+            "" if TARGETS[exported.target].gathers else " (not at NaN and infinities: it has nothing to tell them by)"
+        )
     ours = ", ".join(f"{n} {name}" for name, n in last.by_us.items()) or "none"
     return f" ({sum(last.by_coremltools.values())} operations; by our reading of their documentation: {ours})"

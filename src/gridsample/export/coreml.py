@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from gridsample.errors import unknown
-from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, calls, evaluating, model_of, program_module, program_of
 from gridsample.export.targets import LOWERINGS, TARGETS
 
@@ -39,10 +39,8 @@ class CoreML(Exported):
     target, suffix = "coreml", ".mlpackage"
     last: Any = None  # what the last run away from a Mac evaluated, a `replay.Replay`
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         self.model.save(str(path))
-        return path
 
     @property
     def program(self) -> Any:
@@ -70,6 +68,7 @@ class CoreML(Exported):
         return sum(os.path.getsize(file) for file in package.rglob("*") if file.is_file())
 
 
+@exporter(CoreML)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -115,8 +114,6 @@ def convert(
     systems = [name for name in dir(ct.target) if name.startswith(("iOS", "macOS", "watchOS", "tvOS", "visionOS"))]
     if system not in systems or system in ("iOS13", "iOS14"):
         raise unknown(WHERE, "system", system, SYSTEMS)
-    if path is not None:
-        path = written(path, CoreML.suffix, WHERE)
     model, example = model_of(WHERE, model, example_inputs)
     program = program_of(model, example, dynamic_shapes)
     met = calls(program, Lowerer(TARGETS["coreml"], prefer=lowering))
@@ -142,10 +139,7 @@ def convert(
             converted = ct.convert(source, **(kinds | settings))
         finally:
             coreml_ops.Settings.prefer = before
-    result = CoreML(converted, met, model, example)
-    if path is not None:
-        result.save(path)
-    return result
+    return CoreML(converted, met, model, example)
 
 
 def _numpy_type(x: Any) -> Any:

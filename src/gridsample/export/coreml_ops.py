@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our lowerings in coremltools' converter from torch, registered by `register_torch_op(override=True)`.
 
-They serve ``grid_sampler`` and ``affine_grid_generator``, traced or exported, and our own ``gridsample::pull``. The
+They serve ``grid_sampler`` and ``affine_grid_generator``, traced or exported, and our own ``gridsample::pull`` and
+``gridsample::prefilter``. The
 operator ``affine`` is never written: with align_corners=False its documentation calls it unsupported.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil import register_torch_op
 from coremltools.converters.mil.mil import types
 
 from gridsample.errors import DtypeError, RankError
-from gridsample.export import affine, rewrite
+from gridsample.export import affine, prefilter, rewrite
 from gridsample.export.lower import MODES, PADDINGS
 from gridsample.export.mil_ops import MilOps, MilValue
 from gridsample.export.targets import TARGETS, choose
@@ -65,6 +67,22 @@ def gridsample_pull(context: Any, node: Any) -> None:
     image, coords = (context[name] for name in node.inputs[:2])
     options = Options.parse(str(_value(context, node.inputs[2])))
     context.add(pull_mil(image, coords, options, node.name), node.name)
+
+
+@register_torch_op(torch_alias=["gridsample::prefilter", "gridsample.prefilter"], override=True)  # type: ignore[untyped-decorator]
+def gridsample_prefilter(context: Any, node: Any) -> None:
+    image = context[node.inputs[0]]
+    rules, adjoint = str(_value(context, node.inputs[1])), bool(_value(context, node.inputs[2]))
+    axes = len(rules.split(" "))
+    sizes = [int(n) if isinstance(n, (int, np.integer)) else n for n in image.shape[-axes:]]
+    for d, matrix in prefilter.matrices(WHERE, rules, sizes, adjoint):
+        order = list(range(image.rank))
+        order[d - axes], order[-1] = order[-1], order[d - axes]
+        product = mb.matmul(
+            x=mb.transpose(x=image, perm=order), y=matrix.astype(types.nptype_from_builtin(image.dtype))
+        )
+        image = mb.transpose(x=product, perm=order)
+    context.add(mb.identity(x=image, name=node.name), node.name)
 
 
 @register_torch_op(override=True)  # type: ignore[untyped-decorator]

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from gridsample.export.exported import Array, Exported, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, exported, model_of
 from gridsample.export.targets import TARGETS
 
@@ -31,10 +31,8 @@ class ExecuTorch(Exported):
     target, suffix = "executorch", ".pte"
     _method: Any = None
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         path.write_bytes(self.model.buffer)
-        return path
 
     @property
     def runner(self) -> str:
@@ -60,6 +58,7 @@ class ExecuTorch(Exported):
         return len(self.model.buffer)
 
 
+@exporter(ExecuTorch)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -89,8 +88,6 @@ def convert(
     >>> inputs = torch.rand(1, 1, 4, 8, 8), torch.rand(1, 4, 4, 4, 3)
     >>> program = gs.export.executorch(Model(), inputs)  # doctest: +SKIP
     """
-    if path is not None:
-        path = written(path, ExecuTorch.suffix, WHERE)
     needed(WHERE, "executorch", "executorch")
     model, example = model_of(WHERE, model, example_inputs)
     lowerer = Lowerer(TARGETS["executorch"], None, lowering)
@@ -101,10 +98,7 @@ def convert(
         program = exported(model, example, lowerer, dynamic_shapes)
         edge = to_edge_transform_and_lower(program, partitioner=list(partitioners))
         converted = edge.to_executorch()
-    result = ExecuTorch(converted, lowerer.met, model, example)
-    if path is not None:
-        result.save(path)
-    return result
+    return ExecuTorch(converted, lowerer.met, model, example)
 
 
 callable_module(__name__)

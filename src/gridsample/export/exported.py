@@ -7,11 +7,12 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -40,8 +41,24 @@ class Exported(ABC):
         self.source, self.example_inputs = source, example_inputs
 
     @abstractmethod
+    def write(self, path: Path) -> None:
+        """Write the model's file or files to a path that has been checked."""
+
     def save(self, path: str | Path) -> Path:
         """Write the model's file or files; the path of what was written."""
+        checked = self.path(path)
+        self.write(checked)
+        return checked
+
+    @classmethod
+    def path(cls, path: str | Path) -> Path:
+        """The path to write to, with its ending checked and its folder there."""
+        path, where = Path(path), f"gridsample.export.{cls.target}"
+        if path.suffix != cls.suffix:
+            raise RefusedError(where, f"a path ending in {cls.suffix}", repr(str(path)), "change its ending")
+        if not path.parent.is_dir():
+            raise RefusedError(where, "a folder that is there", repr(str(path.parent)), "make it first")
+        return path
 
     @abstractmethod
     def run(self, *inputs: Any) -> tuple[Array, ...]:
@@ -65,6 +82,10 @@ class Exported(ABC):
         return f"<{type(self).__name__} {sum(self.operations().values())} operations, {self.size()} bytes; {kinds}>"
 
 
+P = ParamSpec("P")
+Made = TypeVar("Made", bound=Exported)
+
+
 def arrays(inputs: Sequence[Any]) -> list[Array]:
     """NumPy arrays, contiguous, from tensors or arrays."""
     return [np.ascontiguousarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x) for x in inputs]
@@ -80,14 +101,23 @@ def needed(where: str, package: str, extra: str) -> ModuleType:
         return import_module(package)
 
 
-def written(path: str | Path, suffix: str, where: str) -> Path:
-    """The path to write to, with its ending checked and its folder there."""
-    path = Path(path)
-    if path.suffix != suffix:
-        raise RefusedError(where, f"a path ending in {suffix}", repr(str(path)), "change its ending")
-    if not path.parent.is_dir():
-        raise RefusedError(where, "a folder that is there", repr(str(path.parent)), "make it first")
-    return path
+def exporter(kind: type[Made]) -> Callable[[Callable[P, Made]], Callable[P, Made]]:
+    """Of a `convert`: its ``path`` is checked before anything is done, and what it returns is written there."""
+
+    def of(convert: Callable[P, Made]) -> Callable[P, Made]:
+        @wraps(convert)
+        def converting(*arguments: P.args, **options: P.kwargs) -> Made:
+            path: Any = options.get("path")
+            if path is not None:
+                kind.path(path)
+            made = convert(*arguments, **options)
+            if path is not None:
+                made.save(path)
+            return made
+
+        return converting
+
+    return of
 
 
 class _Callable(ModuleType):

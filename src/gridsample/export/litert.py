@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gridsample.export.exported import Array, Exported, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, exported, model_of
 from gridsample.export.targets import TARGETS
 
@@ -31,10 +31,8 @@ class LiteRT(Exported):
     target, suffix = "litert", ".tflite"
     _interpreter: Any = None
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         path.write_bytes(self.model)
-        return path
 
     @property
     def runner(self) -> str:
@@ -65,6 +63,7 @@ class LiteRT(Exported):
         return len(self.model)
 
 
+@exporter(LiteRT)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -90,8 +89,6 @@ def convert(
     ...         return torch.nn.functional.grid_sample(image, grid, "bilinear", "reflection", align_corners=False)
     >>> tflite = gs.export.litert(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)))  # doctest: +SKIP
     """
-    if path is not None:
-        path = written(path, LiteRT.suffix, WHERE)
     litert_torch = needed(WHERE, "litert_torch", "litert")
     model, example = model_of(WHERE, model, example_inputs)
     lowerer = Lowerer(TARGETS["litert"], None, lowering)
@@ -102,10 +99,7 @@ def convert(
     content = (
         converted.model_content() if callable(getattr(converted, "model_content", None)) else converted.tflite_model()
     )
-    result = LiteRT(bytes(content), lowerer.met, model, example)
-    if path is not None:
-        result.save(path)
-    return result
+    return LiteRT(bytes(content), lowerer.met, model, example)
 
 
 callable_module(__name__)

@@ -7,6 +7,7 @@ at the same lowerings, and both note every call they met.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, RankError
-from gridsample.export import affine, rewrite
+from gridsample.export import affine, prefilter, rewrite
 from gridsample.export.ops import Native
 from gridsample.export.targets import Lowering, Target, choose
 from gridsample.export.torch_ops import TorchOps
@@ -56,6 +57,10 @@ class Lowerer:
     met: list[Met] = field(default_factory=list)
     native_call: Call | None = None  # while torch's own operator is being recorded, which is then left alone
 
+    @property
+    def where(self) -> str:
+        return f"gridsample.export.{self.to.name}"
+
     def meet(self, operator: Any, image: Tensor, coords: Tensor, *rest: Any) -> Met:
         """A call as it will be lowered."""
         if operator is torch.ops.gridsample.pull.default:
@@ -65,15 +70,14 @@ class Lowerer:
             mode, padding = MODES[rest[0]], PADDINGS[rest[1]]
             options = grid_sample_options(mode, padding, bool(rest[2]))
             call = f"grid_sample {mode} {padding} align_corners={bool(rest[2])}"
-        where = f"gridsample.export.{self.to.name}"
         for tensor, name in ((image, "image"), (coords, "coords")):
             if not tensor.is_floating_point():
                 do = "exported models sample floats: convert it in the model"
-                raise DtypeError(where, f"{name} of a floating type", str(tensor.dtype), do)
+                raise DtypeError(self.where, f"{name} of a floating type", str(tensor.dtype), do)
         axes = image.dim() - 2
         if not 1 <= axes <= 3:
             got = f"{tuple(image.shape)}"
-            raise RankError(where, "an image (N, C, *n) with 1 to 3 spatial axes", got, "sample over fewer axes")
+            raise RankError(self.where, "an image (N, C, *n) with 1 to 3 spatial axes", got, "sample over fewer axes")
         lowering = choose(self.to, axes, options, self.opset, self.prefer)
         kinds = str(image.dtype).removeprefix("torch."), str(coords.dtype).removeprefix("torch.")
         return Met(f"{axes}D {call}", options, tuple(image.shape), tuple(coords.shape), *kinds, lowering)
@@ -90,9 +94,13 @@ class Lowerer:
         return self._lowered(image, coords, Options.parse(options))
 
     def prefilter(self, image: Tensor, rules: str, adjoint: bool) -> Any:
-        do = "prefilter the image before it enters the model and pass prefilter=False, or take another kernel"
-        where = f"gridsample.export.{self.to.name}"
-        raise OptionError(where, "kernels without a prefilter", f"that of {rules.partition(',')[0]}", do)
+        o = NativeOps(self, torch.float64 if image.dtype == torch.float64 else torch.float32, image.device)
+        axes = len(rules.split(" "))
+        value = o.real(image)
+        for d, matrix in prefilter.matrices(self.where, rules, o.shape(image)[-axes:], adjoint):
+            moved = value.transpose(d - axes, -1)
+            value = torch.matmul(moved, torch.from_numpy(matrix).to(value.dtype)).transpose(d - axes, -1)
+        return value.to(image.dtype)
 
     def _lowered(self, image: Tensor, coords: Tensor, options: Options) -> Any:
         lowering = choose(self.to, image.dim() - 2, options, self.opset, self.prefer)
@@ -131,6 +139,9 @@ class NativeOps(TorchOps):
         self.lowerer = lowerer
 
     def modulo(self, i: Tensor, n: Any) -> Tensor:
+        if self.lowerer.to.narrow:  # the turns may be wrong by some, but what is left is small
+            turns = torch.floor(torch.div(self.real(i), self.real(n)))
+            i = i - self.integer(turns) * n
         rest = super().modulo(i, n)
         return super().modulo(rest + n, n) if self.lowerer.to.truncates else rest
 
@@ -261,7 +272,7 @@ def calls(program: Any, lowerer: Lowerer) -> list[Met]:
     """Every sampling call in an ExportedProgram and how it will be lowered; raises for one that cannot be."""
     table = lowerer.table()
     for node in program.graph.nodes:
-        if node.target in table and "affine" not in str(node.target):
+        if node.target in table and not any(name in str(node.target) for name in ("affine", "prefilter")):
             kept = [a.meta["val"] if isinstance(a, torch.fx.Node) else a for a in node.args]
             kept += [node.kwargs[name] for name in node.kwargs]
             lowerer.met.append(lowerer.meet(node.target, *kept))
@@ -277,7 +288,38 @@ def exported(model: Any, args: tuple[Any, ...], lowerer: Lowerer, dynamic_shapes
     """An ExportedProgram with every sampling call lowered; other operators as `torch.export` leaves them."""
     program = program_of(model, args, dynamic_shapes)
     calls(program, lowerer)
+    if any("gridsample.prefilter" in str(node.target) for node in program.graph.nodes):
+        program = _filtered(program, args, lowerer.where, dynamic_shapes)
     return program.run_decompositions(lowerer.table())
+
+
+def _filtered(program: Any, args: tuple[Any, ...], where: str, dynamic_shapes: Any) -> Any:
+    """The program with its prefilters as products with buffers, which a decomposition could not add."""
+    if dynamic_shapes is None and program.range_constraints:
+        do = "pass the module and dynamic_shapes, or export the program with fixed sizes"
+        raise OptionError(where, "a program of fixed sizes, for its prefilter", "one of dynamic sizes", do)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = program.module()
+    values = [node.meta["val"] for node in program.graph.nodes if "gridsample.prefilter" in str(node.target)]
+    nodes = [node for node in module.graph.nodes if "gridsample.prefilter" in str(node.target)]
+    for k, (node, like) in enumerate(zip(nodes, values, strict=True)):
+        value, rules, adjoint = node.args
+        axes = len(rules.split(" "))
+        with module.graph.inserting_before(node):
+            for d, matrix in prefilter.matrices(where, rules, like.shape[-axes:], adjoint):
+                name = f"gridsample_prefilter_{k}_{d}"
+                module.register_buffer(name, torch.from_numpy(matrix).to(like.dtype))
+                turn = torch.ops.aten.transpose.int
+                moved = module.graph.call_function(turn, (value, d - axes, -1))
+                product = module.graph.call_function(
+                    torch.ops.aten.matmul.default, (moved, module.graph.get_attr(name))
+                )
+                value = module.graph.call_function(turn, (product, d - axes, -1))
+        node.replace_all_uses_with(value)
+        module.graph.erase_node(node)
+    module.recompile()
+    return torch.export.export(module, args, dynamic_shapes=dynamic_shapes)
 
 
 def program_of(model: Any, args: tuple[Any, ...], dynamic_shapes: Any = None) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from gridsample.errors import ShapeError
-from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
@@ -34,11 +34,9 @@ class Ncnn(Exported):
     target, suffix = "ncnn", ".param"
     _net: Any = None
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         path.write_text(self.model[0])
         path.with_suffix(".bin").write_bytes(self.model[1])
-        return path
 
     @property
     def runner(self) -> str:
@@ -74,7 +72,7 @@ class Ncnn(Exported):
     def _shapes(self) -> list[tuple[int, ...]]:
         """Of the outputs: ncnn drops the batch, and axes of one pixel with it."""
         with torch.no_grad():
-            outputs = self.source(*self.example_inputs)
+            outputs = program_module(self.source)(*self.example_inputs)
         outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
         return [tuple(x.shape) for x in outputs]
 
@@ -86,6 +84,7 @@ class Ncnn(Exported):
         return len(self.model[0]) + len(self.model[1])
 
 
+@exporter(Ncnn)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -113,8 +112,6 @@ def convert(
     ...         return torch.nn.functional.grid_sample(image, grid, "nearest", align_corners=False)
     >>> ncnn = gs.export.ncnn(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)))  # doctest: +SKIP
     """
-    if path is not None:
-        path = written(path, Ncnn.suffix, WHERE)
     pnnx = needed(WHERE, "pnnx", "ncnn")
     needed(WHERE, "ncnn", "ncnn")
     model, example = model_of(WHERE, model, example_inputs)
@@ -138,13 +135,11 @@ def convert(
         if done.returncode or not all(file.is_file() for file in files):
             got = (done.stderr or done.stdout).strip()[-300:]
             raise RefusedError(WHERE, "pnnx to convert the model", got, "see its message")
-        result = Ncnn((files[0].read_text(), files[1].read_bytes()), lowerer.met, model, example)
+        made = Ncnn((files[0].read_text(), files[1].read_bytes()), lowerer.met, model, example)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _ = result.net
-    if path is not None:
-        result.save(path)
-    return result
+    _ = made.net
+    return made
 
 
 _CODES = {torch.float32: "f32", torch.float16: "f16", torch.float64: "f64", torch.int32: "i32", torch.int64: "i64"}

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from gridsample.errors import OptionError, unknown
-from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
@@ -34,10 +34,8 @@ class ONNX(Exported):
     target, suffix = "onnx", ".onnx"
     _session: Any = None
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         path.write_bytes(self.model.SerializeToString())
-        return path
 
     @property
     def runner(self) -> str:
@@ -63,6 +61,7 @@ class ONNX(Exported):
         return int(self.model.ByteSize())
 
 
+@exporter(ONNX)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -106,8 +105,6 @@ def convert(
     if via == "trace" and dynamic_shapes is not None:
         do = f"use via='export' and opset {EXPORTS_FROM} or newer"
         raise OptionError(WHERE, "fixed sizes with via='trace'", "dynamic_shapes", do)
-    if path is not None:
-        path = written(path, ONNX.suffix, WHERE)
     onnx = needed(WHERE, "onnx", "onnx")
     model, example = model_of(WHERE, model, example_inputs)
     lowerer = Lowerer(TARGETS["onnx"], opset, lowering)
@@ -127,10 +124,7 @@ def convert(
     if got != opset:
         do = "another operator of the model needs it: ask for that opset"
         raise RefusedError(WHERE, f"a file of opset {opset}", f"opset {got}", do)
-    result = ONNX(proto, lowerer.met, model, example)
-    if path is not None:
-        result.save(path)
-    return result
+    return ONNX(proto, lowerer.met, model, example)
 
 
 callable_module(__name__)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from gridsample.errors import unknown
-from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, needed, written
+from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
@@ -30,10 +30,8 @@ class OpenVINO(Exported):
     target, suffix = "openvino", ".xml"
     _compiled: Any = None
 
-    def save(self, path: str | Path) -> Path:
-        path = written(path, self.suffix, WHERE)
+    def write(self, path: Path) -> None:
         needed(WHERE, "openvino", "openvino").save_model(self.model, str(path), compress_to_fp16=False)
-        return path
 
     @property
     def runner(self) -> str:
@@ -58,6 +56,7 @@ class OpenVINO(Exported):
             return sum(file.stat().st_size for file in Path(folder).iterdir())
 
 
+@exporter(OpenVINO)
 def convert(
     model: Any,
     example_inputs: Any = None,
@@ -92,8 +91,6 @@ def convert(
         raise unknown(WHERE, "via", via, ("export", "trace"))
     if via == "trace" and dynamic_shapes is not None:
         raise RefusedError(WHERE, "fixed sizes with via='trace'", "dynamic_shapes", "use via='export'")
-    if path is not None:
-        path = written(path, OpenVINO.suffix, WHERE)
     openvino = needed(WHERE, "openvino", "openvino")
     model, example = model_of(WHERE, model, example_inputs)
     lowerer = Lowerer(TARGETS["openvino"], None, lowering)
@@ -104,10 +101,7 @@ def convert(
         else:
             traced = recorded(program_module(model), example, lowerer)
             converted = openvino.convert_model(traced, example_input=example, input=[tuple(x.shape) for x in example])
-    result = OpenVINO(converted, lowerer.met, model, example)
-    if path is not None:
-        result.save(path)
-    return result
+    return OpenVINO(converted, lowerer.met, model, example)
 
 
 callable_module(__name__)

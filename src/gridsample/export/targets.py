@@ -25,6 +25,7 @@ class Target:
 
     even: half-way between two pixels its "nearest" takes the even one, by measurement; else we round before it.
     fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign.
+    narrow: its remainder of integers is computed in float32, so wrong for large ones.
     gathers: it can read a table at computed indices; else every tap is a call of the operator, *tapped*.
     since: the first opset of the operator, by number of axes (ONNX alone).
     """
@@ -37,6 +38,7 @@ class Target:
     fill: bool = False
     since: Mapping[int, int] = field(default_factory=dict)
     truncates: bool = False
+    narrow: bool = False
     gathers: bool = True
 
 
@@ -49,7 +51,7 @@ _ROWS = (
         {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")},
         since={2: 16, 3: 20},
     ),
-    Target("openvino", "OpenVINO", "GridSample", {2: ("nearest", "linear", "cubic")}),
+    Target("openvino", "OpenVINO", "GridSample", {2: ("nearest", "linear", "cubic")}, narrow=True),  # 2026.4.1
     Target("litert", "LiteRT", "none"),
     Target(
         "executorch",
@@ -89,9 +91,8 @@ def choose(to: Target, axes: int, options: Options, opset: int | None = None, pr
     if options.nonfinite == "error":
         do = "an exported model cannot raise: choose nonfinite='propagate' or 'outside'"
         raise OptionError(where, "nonfinite other than 'error'", "nonfinite='error'", do)
-    if options.prefilter or options.derivative:
-        do = "prefilter the image before, and pass prefilter=False" if options.prefilter else "export the call itself"
-        raise OptionError(where, "a call of sampling alone", options.text, do)
+    if options.derivative:
+        raise OptionError(where, "a call of sampling alone", options.text, "export the call itself")
     folds = options.fold == "coordinate" and any(row.taps > 2 for row in kernels(options, axes))
     if folds or (options.fold == "coordinate" and "wrap" in options.boundary):
         raise OptionError(where, "fold='tap' with this kernel and boundary", options.text, "leave fold away")

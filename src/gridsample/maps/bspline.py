@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 
+from gridsample import api
 from gridsample.errors import RankError, ShapeError, unknown
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
@@ -58,20 +58,12 @@ class BSplineField(Map):
         self.size = spatial("BSplineField", "size", size, self.axes)
 
     def _at(self, xs: Components) -> list[Array]:
-        """Points of any shape: 4^D control points are read for each."""
-        xp, m = arrays.namespace(self.control), self.control.shape[2:]
-        located = [self._located(x, self.axes - 1 - j) for j, x in enumerate(xs)][::-1]  # memory order
-        flat = self.control.reshape(*self.control.shape[:2], -1)
-        total: list[Any] = [0] * self.axes
-        for taps in product(range(4), repeat=self.axes):
-            index, weight = 0, 1.0
-            for d, k in enumerate(taps):
-                i, weights = located[d]
-                index = index * m[d] + i + k
-                weight = weight * weights[k]
-            for j in range(self.axes):
-                total[j] = total[j] + weight * _gathered(xp, flat[:, j], index)
-        return [x + u for x, u in zip(xs, total, strict=True)]
+        """Points of any shape: the control points are an image, read with the kernel "bspline3" as they are."""
+        c = [self._control_position(x, self.axes - 1 - j) for j, x in enumerate(xs)]
+        field = api.sample(
+            self.control, arrays.stacked(c), kernel="bspline3", boundary="clamp", prefilter=False, nonfinite="propagate"
+        )
+        return [x + field[:, j] for j, x in enumerate(xs)]
 
     def coords(self, size: Sequence[int] | None = None) -> Array:
         field = self.displacements(size)
@@ -84,22 +76,20 @@ class BSplineField(Map):
             field = _along(field, self._matrix(arrays.ramp(self.control, n), d), 2 + d)
         return field
 
-    def _located(self, x: Array, d: int) -> tuple[Array, list[Array]]:
-        """First control point and the four weights, of positions along spatial axis ``d``."""
-        xp, m = arrays.namespace(x), self.control.shape[2 + d]
-        c = xp.clip(x * self._per_pixel(d), 0.0, float(m - 3))  # - 1, and + 1 for the point before
-        i = xp.clip(xp.floor(arrays.detached(c)), 0.0, float(m - 4))
-        index = i.to(xp.int64) if arrays.library(i) == "torch" else i.astype(int)
-        return index, weights(c - i)
-
-    def _per_pixel(self, d: int) -> float:
+    def _control_position(self, x: Array, d: int) -> Array:
+        """c of positions along spatial axis ``d``, kept between the first pixel's and the last's."""
         assert self.size is not None
-        return float(self.control.shape[2 + d] - 3) / max(self.size[d] - 1, 1)
+        m = self.control.shape[2 + d]
+        per_pixel = float(m - 3) / max(self.size[d] - 1, 1)
+        return arrays.namespace(x).clip(x * per_pixel + 1.0, 1.0, float(m - 2))
 
     def _matrix(self, x: Array, d: int) -> Array:
-        index, taps = self._located(x, d)
-        columns = arrays.ramp(x, self.control.shape[2 + d])
-        return sum((columns[None] == (index + k)[:, None]) * taps[k][:, None] for k in range(4))
+        """What each control point of an axis weighs in each position: (positions, control points)."""
+        xp, m = arrays.namespace(x), self.control.shape[2 + d]
+        c = self._control_position(x, d)
+        first = xp.clip(xp.floor(arrays.detached(c)) - 1, 0.0, float(m - 4))
+        columns, taps = arrays.ramp(x, m), weights(c - 1 - first)
+        return sum((columns[None] == (first + k)[:, None]) * taps[k][:, None] for k in range(4))
 
     def _details(self) -> str:
         numbers = arrays.concrete(self.control)
@@ -117,14 +107,3 @@ def _along(field: Array, matrix: Array, axis: int) -> Array:
     xp = arrays.namespace(field)
     moved = xp.matmul(xp.moveaxis(field, axis, -1), xp.swapaxes(matrix, 0, 1))
     return xp.moveaxis(moved, -1, axis)
-
-
-def _gathered(xp: Any, flat: Array, index: Array) -> Array:
-    """flat (N, M) at index (N or 1, …): (N, …)."""
-    if flat.shape[0] == 1:
-        return flat[0][index]
-    count = max(flat.shape[0], index.shape[0])
-    index = xp.broadcast_to(index, (count, *index.shape[1:]))
-    rows = arrays.ramp(flat, flat.shape[0])
-    rows = rows.to(xp.int64) if arrays.library(rows) == "torch" else rows.astype(int)
-    return flat[arrays.raised(rows, index), index]

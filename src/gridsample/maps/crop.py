@@ -59,6 +59,7 @@ class Crop(Map):
         self.regions = boxes
         _check_boxes(boxes)
         self.matrix = self._rows(boxes, angle)  # (K, 2, 3) or (N, K, 2, 3)
+        self.given = None if self.stacks else "affine"  # the engine's loops know one matrix for an image
 
     def _rows(self, boxes: Array, angle: Array | None) -> Array:
         xp, (height, width) = arrays.namespace(boxes), self.size or (1, 1)

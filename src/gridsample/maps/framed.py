@@ -48,7 +48,11 @@ class Framed:
     @property
     def gridsample_map(self) -> Map:
         """What the verbs take: the map from output to input pixels."""
-        return self.map if self.map.size else _sized(self.map, self.output_size)
+        if self.map.size is None:
+            return _sized(self.map, self.output_size)
+        if self.map.size == self.output_size:
+            return self.map
+        return self.map @ Affine(np.eye(self.map.axes, self.map.axes + 1), size=self.output_size)
 
     @property
     def matrix(self) -> Array:

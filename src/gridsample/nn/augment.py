@@ -95,34 +95,34 @@ class Augment(nn.Module):
             raise ShapeError("Augment", "labels (N, H, W) or (N, C, H, W) of the images' size", got, "resize them")
         size = tuple(images.shape[2:])
         map_ = self.draw(len(images), size, generator).to(images)
-        coords = mapped.coordinates("Augment", _for_type(map_, images), images, map_.size or size, "pixel", "xy")
-        result = self._sampled(images, coords, fill)
+        places = mapped.placed("Augment", _for_type(map_, images), images, map_.size or size)
+        result = self._sampled(images, places, fill)
         if labels is points is boxes is None and not everything:
             return result
         out = tuple(result.shape[2:])
         return Augmented(
             result,
-            None if labels is None else self._labels(labels, coords),
+            None if labels is None else self._labels(labels, places),
             None if points is None else map_.points(points).to(points.dtype),
             None if boxes is None else map_.boxes(boxes, clip=out).to(boxes.dtype),
             map_,
         )
 
-    def _sampled(self, images: Tensor, coords: Tensor, fill: float | Tensor | None) -> Tensor:
+    def _sampled(self, images: Tensor, places: Tensor | Map, fill: float | Tensor | None) -> Tensor:
         if not isinstance(fill, Tensor):
             rule = self.boundary if fill is None else "constant"
-            return resampled(images, coords, kernel=self.kernel, boundary=rule, fill=fill or 0.0)  # type: ignore[no-any-return]
+            return resampled(images, places, kernel=self.kernel, boundary=rule, fill=fill or 0.0)  # type: ignore[no-any-return]
         beyond = fill.reshape(len(images), -1, 1, 1)
         if images.dtype == torch.uint8:
-            return self._sampled(images.float(), coords, fill).round().clamp(0, 255).to(torch.uint8)
+            return self._sampled(images.float(), places, fill).round().clamp(0, 255).to(torch.uint8)
         beyond = beyond.to(images)  # 0 beyond the image, once the fill is the zero
-        found = resampled(images - beyond, coords, kernel=self.kernel, boundary="zero", fill=0.0)
+        found = resampled(images - beyond, places, kernel=self.kernel, boundary="zero", fill=0.0)
         return found + beyond  # type: ignore[no-any-return]
 
-    def _labels(self, labels: Tensor, coords: Tensor) -> Tensor:
+    def _labels(self, labels: Tensor, places: Tensor | Map) -> Tensor:
         planes = labels[:, None] if labels.dim() == 3 else labels
         wide = planes.double() if planes.dtype in (torch.int64, torch.int32, torch.float64) else planes.float()
-        read = resampled(wide, coords, kernel="nearest", boundary="constant", fill=float(self.label_fill))
+        read = resampled(wide, places, kernel="nearest", boundary="constant", fill=float(self.label_fill))
         found = read.to(labels.dtype)
         return found[:, 0] if labels.dim() == 3 else found  # type: ignore[no-any-return]
 

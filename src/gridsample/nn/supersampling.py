@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gridsample import mapped
-from gridsample.maps import Map, arrays, jacobian
+from gridsample.maps import Affine, Map, jacobian
 from gridsample.warping import resampled
 
 LOOKED_AT = 17  # places per axis at which a map's enlargement is measured
@@ -51,16 +51,24 @@ def supersampled(
     beside = map.to(image)
     factors = tuple(factor) if factor is not None else _measured(beside, out, most)
     if prod(factors) == 1:
-        coords = mapped.coordinates("supersampled", map, image, out, "pixel", "xy")
-        return resampled(image, coords, kernel=kernel, boundary=boundary, fill=fill)  # type: ignore[no-any-return]
+        places = mapped.placed("supersampled", map, image, out)
+        return resampled(image, places, kernel=kernel, boundary=boundary, fill=fill)  # type: ignore[no-any-return]
     finer = tuple(n * f for n, f in zip(out, factors, strict=True))
-    ramps = zip(beside.ramps(finer), reversed(factors), strict=True)
-    places = beside._at([x / f + (0.5 / f - 0.5) for x, f in ramps])
-    coords = arrays.stacked(places)
-    values = resampled(image, coords, kernel=kernel, boundary=boundary, fill=fill)
+    finely = beside @ _between_pixels(factors)
+    values = resampled(
+        image, mapped.placed("supersampled", finely, image, finer), kernel=kernel, boundary=boundary, fill=fill
+    )
     lead = values.shape[: 2 + map.stacks]
     split: Tensor = values.reshape(*lead, *(part for n, f in zip(out, factors, strict=True) for part in (n, f)))
     return split.mean(dim=[len(lead) + 1 + 2 * d for d in range(len(out))])
+
+
+def _between_pixels(factors: tuple[int, ...]) -> Affine:
+    """o + (k + 1/2)/f - 1/2 of the k-th of f samples of output pixel o, which is sample f o + k."""
+    rows = [[0.0] * len(factors) + [0.5 / f - 0.5] for f in reversed(factors)]
+    for j, f in enumerate(reversed(factors)):
+        rows[j][j] = 1 / f
+    return Affine(rows)
 
 
 @torch.no_grad()

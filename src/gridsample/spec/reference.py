@@ -99,7 +99,9 @@ def prefilter(image: Array, kernel: str | Sequence[str], boundary: str | Sequenc
     for d, (name, rule) in enumerate(zip(kernels, boundaries, strict=True)):
         if find(name).prefilter:  # type: ignore[union-attr]
             matrix = collocation(image.shape[d + 2], name, rule)
-            image = np.moveaxis(np.tensordot(np.linalg.inv(matrix), image, (1, d + 2)), 0, d + 2)
+            lines = np.moveaxis(image, d + 2, 0)
+            solved = np.linalg.solve(matrix, lines.reshape(len(matrix), -1)).reshape(lines.shape)
+            image = np.moveaxis(solved, 0, d + 2)
     return image + fill
 
 
@@ -227,8 +229,9 @@ def _fold(i: Array, n: int, boundary: str) -> tuple[Array, Array]:
         pixel, sign = BOUNDARIES[boundary].fold(int(i), n)
         return (-1 if pixel is None else pixel), sign
 
-    pixel, sign = np.vectorize(one, otypes=[np.int64, np.int64])(i)
-    return pixel, sign
+    each, where = np.unique(i, return_inverse=True)
+    pixel, sign = np.array([one(index) for index in each], np.int64).reshape(-1, 2).T
+    return pixel[where].reshape(i.shape), sign[where].reshape(i.shape)
 
 
 def _fold_position(x: Array, n: int, boundary: str) -> tuple[Array, Array]:

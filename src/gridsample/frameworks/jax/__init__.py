@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JAX arrays: what the public calls do with them, by the portable backend: jit, grad, jvp and vmap are JAX's own."""
+"""JAX arrays: what the public calls do with them. jit, grad, jvp and vmap hold, to any order.
+
+What the engine has loops for are primitives (`compiled`), which call it in programs for the CPU; the rest is done in
+JAX's own operations, by the portable backend, which JAX differentiates.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import jax.numpy as jnp
 from gridsample import affine, attention, errors, plan
 from gridsample.backends import portable
 from gridsample.backends.portable.prefilter import coefficients
-from gridsample.frameworks.jax import space
+from gridsample.frameworks.jax import handler, space
 from gridsample.options import Options
 from gridsample.spec.dtypes import DTYPES
 
@@ -29,11 +33,11 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Any = N
     if out is not None:
         do = "JAX arrays do not change: leave out= away"
         raise errors.ArgumentTypeError(where, "out=None", type(out).__name__, do)
-    return _read(portable.pull, where, image, coords, options)
+    return _read("pull", where, image, coords, options)
 
 
 def pull_grad(where: str, image: Array, coords: Array, options: Options) -> Array:
-    return _read(portable.pull_grad, where, image, coords, options)
+    return _read("pull_grad", where, image, coords, options)
 
 
 def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
@@ -43,8 +47,8 @@ def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], optio
     p = _planned(where, (batch, values.shape[1], *sizes), values, coords, options)
     if jnp.iscomplexobj(values):
         return jax.lax.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
-    given = jnp.broadcast_to(widened(values), p.out_shape)
-    return narrowed(_coefficients(p, portable.push(space, p, given, widened(coords)), adjoint=True), values.dtype)
+    image = _verb("push", p, widened(values), widened(coords))
+    return narrowed(_coefficients(p, image, adjoint=True), values.dtype)
 
 
 def affine_grid(theta: Array, size: tuple[int, ...], align_corners: bool) -> Array:
@@ -89,12 +93,26 @@ def narrowed(values: Array, dtype: Any) -> Array:
     return values.astype(dtype)
 
 
-def _read(verb: Any, where: str, image: Array, coords: Array, options: Options) -> Array:
+def _verb(name: str, p: plan.Plan, array: Array, coords: Array) -> Array:
+    """A verb of arrays in the types they are computed in, by the engine where it can."""
+    if not p.uncompiled and not handler.REFUSAL:
+        from gridsample.frameworks.jax import compiled  # where this JAX has what it needs
+
+        text = p.options.filtered().text
+        if name == "push":
+            return compiled.push(array, coords, p.image_shape, text)
+        return getattr(compiled, name)(array, coords, text)
+    if name == "push":
+        array = jnp.broadcast_to(array, p.out_shape)
+    return getattr(portable, name)(space, p, array, coords)
+
+
+def _read(verb: str, where: str, image: Array, coords: Array, options: Options) -> Array:
     p = _planned(where, image.shape, image, coords, options)
     if jnp.iscomplexobj(image):  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
         return jax.lax.complex(*(_read(verb, where, part, coords, these) for part, these in pairs))
-    found = verb(space, p, _coefficients(p, widened(image)), widened(coords))
+    found = _verb(verb, p, _coefficients(p, widened(image)), widened(coords))
     return narrowed(found, image.dtype)
 
 

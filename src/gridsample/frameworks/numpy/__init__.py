@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gridsample import affine, attention, frameworks, plan
+from gridsample._core import engine
 from gridsample.backends import chosen, cpu, portable
 from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ArgumentTypeError
@@ -147,27 +148,19 @@ def narrowed(values: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def multiscale_deformable_attention(value: Array, shapes: Any, locations: Array, weights: Array) -> Array:
-    """Some queries at a time, level by level; each level a view of value whose channels are adjacent."""
     levels = attention.levels_of(shapes)
     arrays = {"value": value, "locations": locations, "weights": weights}
     attention.check(value.shape, levels, locations.shape, weights.shape, {k: a.dtype.name for k, a in arrays.items()})
     computed, at = (np.dtype(plan.COMPUTED[array.dtype.name]) for array in (value, locations))
-    value_, (batch, _, heads, channels) = value.astype(computed, copy=False), value.shape
-    queries, points, axes = locations.shape[1], locations.shape[4], locations.shape[5]
+    value_, shares = (np.ascontiguousarray(array, computed) for array in (value, weights))
+    places = np.ascontiguousarray(locations, at)
+    (batch, _, heads, channels), queries = value.shape, locations.shape[1]
     out = np.zeros((batch, queries, heads, channels), computed)
-    some = max(1, attention.CHUNK // max(1, heads * points * channels))
-    for n in range(batch):
-        for q in range(0, queries, some):
-            these = slice(q, q + some)
-            for level, (start, end, sizes) in enumerate(attention.starts(levels)):
-                image = value_[n, start:end].reshape(*sizes, heads, channels)
-                image = image.transpose(axes, axes + 1, *range(axes))
-                places = np.ascontiguousarray(locations[n, these, :, level].swapaxes(0, 1), at)
-                p = plan.make("sample", image.shape, computed.name, places.shape, at.name, attention.OPTIONS)
-                samples = np.empty((heads, places.shape[1], points, channels), computed)
-                cpu.pull(p, image, places, np.moveaxis(samples, -1, 1), get_num_threads())
-                weigh = weights[n, these, :, level].astype(computed, copy=False)
-                out[n, these] += np.einsum("qhp,hqpc->qhc", weigh, samples)
+    for pixels, these, sizes in attention.parts(levels, locations.shape[4]):
+        part = np.empty_like(out)
+        at_, few = (np.ascontiguousarray(array[:, :, :, these[0], these[1]]) for array in (places, shares))
+        engine.attention(value_[:, pixels], at_, few, sizes, part, get_num_threads())
+        out += part
     with np.errstate(over="ignore"):
         return out.reshape(batch, queries, heads * channels).astype(value.dtype.newbyteorder("="), copy=False)
 

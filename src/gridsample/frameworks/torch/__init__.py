@@ -126,7 +126,7 @@ def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tenso
 
     levels = attention.levels_of(shapes)
     deformable.check(value, locations, weights, levels)
-    if value.device.type not in ("cpu", "meta"):
+    if value.device.type not in ("cpu", "meta") or not attention.fits(*locations.shape[3:5]):
         return deformable.composed(value, locations, weights, levels)
     return deformable.call(value, locations, weights, [n for sizes in levels for n in sizes])  # type: ignore[no-any-return]
 
