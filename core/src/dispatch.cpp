@@ -356,7 +356,11 @@ void backward(const Problem& problem, const View& grad, const View& image, const
 
 void second_backward(const Problem& problem, const View* by_image, const View& by_coords, const View& grad, const View& image,
                      const View& coords, const View* to_grad, const View* to_image, const View* to_coords, int threads) {
-  const auto alike = [](const View& a, const View& b) { return same_shape(a, b) && std::equal(a.stride, a.stride + a.rank, b.stride); };
+  const auto alike = [](const View& a, const View& b) {
+    bool same = same_shape(a, b);
+    for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
+    return same;
+  };
   expect(problem.kernel.taps >= 2 && problem.given == Given::points, "a kernel of 2 or 4 taps, and points");
   expect(image.shape[0] == coords.shape[0], "one batch size of image and coords");
   expect(same_shape(by_coords, coords), "a direction shaped like the coords");

@@ -61,7 +61,7 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
 // Of one vector of points: the image's value and derivatives, and those of to_grad.
 template <class T, int D> struct Twice { Vec<T> value, along[D], sum, sums[D]; };
 
-template <int d, bool BOTH, class T, int D, int K, class Source>
+template <int d, bool BOTH, bool CURVED, class T, int D, int K, class Source>
 GS_INLINE Twice<T, D> twice_from(const Source& source, const Source& other, const SecondBlock<T, D, K>& block, int p,
                                  typename Source::Cursor at, typename Source::Cursor by) {
   Twice<T, D> all{};
@@ -72,23 +72,24 @@ GS_INLINE Twice<T, D> twice_from(const Source& source, const Source& other, cons
   }
   for (int k = 0; k < K; ++k) {
     const Vec<T> w = load<Vec<T>>(block.weight[d][k] + p), dw = load<Vec<T>>(block.derivative[d][k] + p);
-    const Vec<T> uw = load<Vec<T>>(block.turned[d][k] + p), udw = load<Vec<T>>(block.bent[d][k] + p);
+    const Vec<T> uw = load<Vec<T>>(block.turned[d][k] + p), udw = CURVED ? load<Vec<T>>(block.bent[d][k] + p) : Vec<T>{};
     if constexpr (d == D - 1) {
       all.value = mul_add<T>(tap[k], w, all.value);
       all.along[d] = mul_add<T>(tap[k], dw, all.along[d]);
       all.sum = mul_add<T>(tap[k], uw, all.sum);
-      all.sums[d] = mul_add<T>(tap[k], udw, all.sums[d]);
+      if constexpr (CURVED) all.sums[d] = mul_add<T>(tap[k], udw, all.sums[d]);
       if constexpr (BOTH) {
         all.sum = mul_add<T>(tap_by[k], w, all.sum);
         all.sums[d] = mul_add<T>(tap_by[k], dw, all.sums[d]);
       }
     } else {
-      const Twice<T, D> row = twice_from<d + 1, BOTH, T, D, K>(source, other, block, p, source.template step<d>(at, p, k),
+      const Twice<T, D> row = twice_from<d + 1, BOTH, CURVED, T, D, K>(source, other, block, p, source.template step<d>(at, p, k),
                                                                other.template step<d>(by, p, k));
       all.value = mul_add<T>(row.value, w, all.value);
       all.along[d] = mul_add<T>(row.value, dw, all.along[d]);
       all.sum = mul_add<T>(row.value, uw, mul_add<T>(row.sum, w, all.sum));
-      all.sums[d] = mul_add<T>(row.value, udw, mul_add<T>(row.sum, dw, all.sums[d]));
+      all.sums[d] = mul_add<T>(row.sum, dw, all.sums[d]);
+      if constexpr (CURVED) all.sums[d] = mul_add<T>(row.value, udw, all.sums[d]);
       for (int e = d + 1; e < D; ++e) {
         all.along[e] = mul_add<T>(row.along[e], w, all.along[e]);
         all.sums[e] = mul_add<T>(row.along[e], uw, mul_add<T>(row.sums[e], w, all.sums[e]));
@@ -98,8 +99,10 @@ GS_INLINE Twice<T, D> twice_from(const Source& source, const Source& other, cons
   return all;
 }
 
+template <bool chosen> struct Choice { static constexpr bool value = chosen; };
+
 // One channel's to_grad, and its part of to_coords.
-template <class T, int D, int K, bool UNIT, bool BOTH>
+template <class T, int D, int K, bool UNIT, bool BOTH, bool CURVED>
 void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channel) {
   const Interior<T, D, K, UNIT> interior(job, block);
   const int64_t image = block.batch * job.image_batch + channel * job.image_channel;
@@ -119,7 +122,7 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
     const auto read = [&](const auto& source, const auto& other) {
       each([&](int p, int count) {
         source.ask_ahead(base, p);
-        const Twice<T, D> all = twice_from<0, BOTH, T, D, K>(source, other, block, p, source.start(base), other.start(by));
+        const Twice<T, D> all = twice_from<0, BOTH, CURVED, T, D, K>(source, other, block, p, source.start(base), other.start(by));
         const Vec<T> grad = load_lanes<T>(job.values.data + at, job.values.col, count);
         for (int d = 0; d < D; ++d)
           store(block.sum[d] + p, mul_add<T>(grad, all.sums[d], load<Vec<T>>(block.sum[d] + p)));
@@ -137,6 +140,23 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
         read(edge, other);
       });
   }
+}
+
+template <class T, int D, int K> void read_channels(const Second& job, SecondBlock<T, D, K>& block) {
+  const auto read = [&](auto unit, auto both, auto curved) {
+    for (int64_t c = 0; c < job.channels; ++c)
+      read_channel<T, D, K, unit.value, both.value, curved.value>(job, block, c);
+  };
+  const auto choose_curve = [&](auto unit, auto both) {
+    if (K == 2 && job.problem.kernel.degree < 2) read(unit, both, Choice<K != 2>{});  // four taps are never straight
+    else read(unit, both, Choice<true>{});
+  };
+  const auto choose_both = [&](auto unit) {
+    if (job.by_image) choose_curve(unit, Choice<true>{});
+    else choose_curve(unit, Choice<false>{});
+  };
+  if (job.unit_column) choose_both(Choice<true>{});
+  else choose_both(Choice<false>{});
 }
 
 // The direction's derivative of each tap's weight times a value.
@@ -202,12 +222,8 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
   for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, std::size_t(block.points) * sizeof(T));
   bool windowed = false;
   if constexpr (K == 2) windowed = job.target && job.windows && window.open(job, block, scratch);
-  for (int64_t c = 0; c < job.channels; ++c) {
-    if (job.to_grad || job.to_coords) {
-      if (job.unit_column) job.by_image ? read_channel<T, D, K, true, true>(job, block, c) : read_channel<T, D, K, true, false>(job, block, c);
-      else job.by_image ? read_channel<T, D, K, false, true>(job, block, c) : read_channel<T, D, K, false, false>(job, block, c);
-    }
-    if (!job.target) continue;
+  if (job.to_grad || job.to_coords) read_channels(job, block);
+  for (int64_t c = 0; job.target && c < job.channels; ++c) {  // apart: three images at once would leave the caches
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     char* target = job.target + n * job.image_batch + c * job.image_channel;
     if (windowed) window.add(job, block, values);

@@ -45,8 +45,7 @@ def starts(levels: Sequence[Shape]) -> Iterator[tuple[int, int, Shape]]:
 
 
 def parts(levels: Sequence[Shape], points: int) -> Iterator[tuple[slice, tuple[slice, slice], list[int]]]:
-    """Calls of the engine whose sum is the whole: pixels of value, levels and points of locations, sizes. Nearly always
-    one."""
+    """Calls of the engine whose sum is the whole (nearly always one): pixels; levels and points; sizes."""
     if fits(len(levels), points):
         yield slice(None), (slice(None), slice(None)), [n for sizes in levels for n in sizes]
         return

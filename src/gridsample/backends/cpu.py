@@ -6,15 +6,18 @@ Arrays are anything the binding takes: objects with the buffer protocol, or (add
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from gridsample import plan
 from gridsample._core import engine
-from gridsample.errors import GridSampleError
+from gridsample.errors import GridSampleError, OptionError
 from gridsample.options import Options, grid_sample_options, sample_options
 from gridsample.plan import Plan, Shape
+from gridsample.spec.kernels import find
 
 Typed = tuple[plan.Shape, str]  # the shape and type of an array
 
@@ -22,6 +25,9 @@ Typed = tuple[plan.Shape, str]  # the shape and type of an array
 @lru_cache(maxsize=2048)
 def problem(plan: Plan) -> engine.Problem:
     """The engine's mirror of a Plan."""
+    if plan.uncompiled:
+        do = "leave the choice to gridsample.sample: the portable backend takes it"
+        raise OptionError("backend cpu", "a call that the engine has loops for", plan.uncompiled, do)
     options = plan.options
     folds = options.fold == "coordinate"
     axes = [(axis.boundary, folds, axis.component, axis.offset, axis.scale, axis.shift) for axis in plan.axes]
@@ -79,3 +85,33 @@ def pull_grad(plan: Plan, image: Any, coords: Any, out: Any, threads: int) -> No
 def backward(plan: Plan, grad: Any, image: Any, coords: Any, grad_image: Any, grad_coords: Any, threads: int) -> None:
     """Both gradients of sum(grad * pull), each only where an array is given for it."""
     engine.backward(problem(plan), grad, image, coords, grad_image, grad_coords, threads)
+
+
+def second_backward(plan: Plan, arrays: Sequence[Any], threads: int) -> None:
+    """The gradients of <by_image, push(grad)> + <by_coords, backward to coords>, each only where an array is given.
+
+    by_image (or None), by_coords, grad, image, coords; to_grad, to_image, to_coords (or None)
+    """
+    engine.second_backward(problem(plan), *arrays, threads=threads)
+
+
+def prefilter(
+    image: Any, out: Any, kernels: tuple[str, ...], boundaries: tuple[str, ...], adjoint: bool, threads: int
+) -> None:
+    """out (..., *n) = the coefficients of image (..., *n), float32 or float64, or the adjoint of that; holes read 0."""
+    first = len(image[2] if isinstance(image, tuple) else image.shape) - len(kernels)
+    for d, (kernel, boundary) in enumerate(zip(kernels, boundaries, strict=True)):
+        if weights := _central(kernel):
+            engine.prefilter(image, out, first + d, weights, boundary, adjoint, threads)
+            image = out  # the other axes in place
+
+
+@lru_cache(maxsize=64)
+def _central(kernel: str) -> tuple[float, ...]:
+    """What a point on a pixel's centre weighs that pixel and those at distances 1, 2, ...; empty without prefilter."""
+    row = find(kernel)
+    if row is None or not row.prefilter:
+        return ()
+    t = Fraction(row.taps % 2, 2)
+    weights = [sum((c * t**power for power, c in enumerate(taps)), Fraction(0)) for taps in row.weights]
+    return tuple(float(weight) for weight in weights[-row.first_tap :] if weight)

@@ -7,8 +7,7 @@
     push_along(values, coords, coords_t; shape) -> image: push's, in a direction of coords
 
 `along` is linear in its tangents and `backward` is its transpose, so first derivatives, both ways, are the engine's:
-one pass for both gradients. What is derived again is derived as the portable backend does it, which JAX can to any
-order.
+one pass for both gradients. What is derived again is derived as the portable backend does it, to any order.
 ``options`` is `Options.text`. Primitives and not jax.custom_vjp, which has no forward mode, nor custom_jvp, which could
 not say that two gradients are computed together.
 """

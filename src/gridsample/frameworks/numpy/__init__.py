@@ -11,7 +11,6 @@ import numpy as np
 from gridsample import affine, attention, frameworks, plan
 from gridsample._core import engine
 from gridsample.backends import chosen, cpu, portable
-from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ArgumentTypeError
 from gridsample.frameworks.numpy import space
 from gridsample.options import Options, remembered
@@ -184,7 +183,12 @@ def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:
     if not options.prefilter:
         return image
     kernels, boundaries = zip(*((axis.kernel, call.plan.tap_rule(axis)) for axis in call.plan.axes), strict=True)
-    return np.asarray(coefficients(space, image, kernels, boundaries, options.fill, adjoint))
+    fill = options.fill if "constant" in boundaries and not adjoint and np.isfinite(options.fill) else 0.0
+    out = np.empty(image.shape, image.dtype)  # holes read the fill, and the weights add up to one
+    cpu.prefilter(
+        image - image.dtype.type(fill) if fill else image, out, kernels, boundaries, adjoint, get_num_threads()
+    )
+    return out + image.dtype.type(fill) if fill else out
 
 
 def _of_parts(verb: Any, where: str, image: Array, coords: Array, options: Options) -> Array:

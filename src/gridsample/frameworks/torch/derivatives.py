@@ -21,7 +21,7 @@ from torch.autograd import Function, forward_ad
 
 from gridsample import frameworks
 from gridsample.errors import DerivativeError
-from gridsample.frameworks.torch import batching, operators
+from gridsample.frameworks.torch import batching, operators, second
 from gridsample.options import Options
 from gridsample.spec.frames import component
 
@@ -161,23 +161,28 @@ class PullBackward:
     @staticmethod
     def keep(ctx: Any, grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Any) -> None:
         ctx.options, ctx.mask = options, mask
+        ctx.set_materialize_grads(False)  # the gradient that was not asked about has none itself: no pass for it
         ctx.save_for_backward(grad, image, coords)
         _keep_for_jvp(ctx, grad, image, coords)
 
     @staticmethod
-    def backward(ctx: Any, by_image: Tensor, by_coords: Tensor) -> Any:
+    def backward(ctx: Any, by_image: Tensor | None, by_coords: Tensor | None) -> Any:
         # of <by_image, push(grad)> + <by_coords, sum over channels of grad * pull_grad(image)>
         grad, image, coords = ctx.saved_tensors
         grad_too, image_too, coords_too = ctx.needs_input_grad[:3]
         options = ctx.options
+        by_image = by_image if ctx.mask[0] else None
+        if by_coords is not None and second.fits(grad, image, coords, options, ctx.mask):
+            needed = ctx.needs_input_grad[:3]
+            return *second.backward(by_image, by_coords, grad, image, coords, options, needed), None, None
         grads, images, points = [], [], []
-        if ctx.mask[0]:
+        if by_image is not None:
             if grad_too:
                 grads.append(_pull_linear(by_image, coords, options))
             if coords_too:
                 linear = Options.parse(options).linear().text
                 points.append(pull_backward(grad, by_image, coords, linear, [False, True])[1])
-        if ctx.mask[1]:
+        if by_coords is not None and ctx.mask[1]:
             if grad_too:
                 grads.append(_pull_along(image, by_coords, coords, options))
             if image_too:

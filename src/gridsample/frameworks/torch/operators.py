@@ -124,8 +124,8 @@ def _pull_backward(
         if mask[1]:
             grad_coords = portable.backward_coords(space, p, grad_, image_, coords_)
         return rounded(grad_image, image), rounded(grad_coords, coords)
-    layout = _layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
-    grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if layout == torch.contiguous_format else layout)
+    kept = layout(image_, grad.shape)  # of all three, if it is channels last: the engine then walks whole points
+    grad_ = grad_.to(image_.dtype, memory_format=torch.preserve_format if kept == torch.contiguous_format else kept)
     grad_image = empty_like_image(image_, image.shape) if mask[0] else image_.new_empty(0)
     grad_coords = torch.empty(coords.shape if mask[1] else (0,), dtype=coords_.dtype)
     cpu.backward(
@@ -143,7 +143,11 @@ def _pull_backward(
 def _prefilter(image: Tensor, rules: str, adjoint: bool) -> Tensor:
     pairs = [axis.split(",") for axis in rules.split(" ")]
     kernels, boundaries = (tuple(names) for names in zip(*pairs, strict=True))
-    return torch.empty_like(image).copy_(coefficients(space, image, kernels, boundaries, 0.0, adjoint))
+    out = torch.empty_like(image)
+    if image.device.type != "cpu" or image.dtype not in _CODES:
+        return out.copy_(coefficients(space, image, kernels, boundaries, 0.0, adjoint))
+    cpu.prefilter(view(image), view(out), kernels, boundaries, adjoint, torch.get_num_threads())
+    return out
 
 
 def view(tensor: Tensor) -> tuple[int, str, Any, Any]:
@@ -184,10 +188,10 @@ def _refuse_nonfinite(where: str, p: plan.Plan, coords: Tensor) -> None:
 
 def empty_like_image(image: Tensor, shape: Sequence[int]) -> Tensor:
     """A result of this shape, of the image's type and laid out as it is."""
-    return torch.empty(shape, dtype=image.dtype, device=image.device, memory_format=_layout(image, shape))
+    return torch.empty(shape, dtype=image.dtype, device=image.device, memory_format=layout(image, shape))
 
 
-def _layout(image: Tensor, shape: Sequence[int]) -> torch.memory_format:
+def layout(image: Tensor, shape: Sequence[int]) -> torch.memory_format:
     """Channels last in, channels last out, where the output has as many axes as the image."""
     if image.is_contiguous() or len(shape) != image.dim() or image.shape[1] == 1:
         return torch.contiguous_format
