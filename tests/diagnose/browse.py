@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Chromium without a window (Qt WebEngine), driven by a list of steps: python browse.py URL STEPS.json OUT.json
 
-A step is [JavaScript, seconds to wait afterwards, file for a screenshot or null]; what each evaluates to is written to
-OUT. ``deep(selector)`` finds elements through shadow roots, which Panel's widgets live in.
+A step is [JavaScript, what must become true afterwards, file for a screenshot or null]; what each evaluates to is
+written to OUT. A busy machine gets its time. ``deep(selector)`` finds elements through shadow roots, which Panel's
+widgets live in.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QTWEBENGINE_CHROMIUM_FLAGS", "--no-sandbox --disable-gpu")
+
+POLL_MS, SETTLE_MS, LIMIT_MS = 300, 700, 300_000  # between looks; until what is true is painted; for all steps
 
 DEEP = """
 window.deep = (selector, root = document) => {
@@ -38,8 +41,14 @@ def main(url: str, steps_file: str, out_file: str) -> None:
 
     def ran(answer: object) -> None:
         answers.append(answer)
-        _, seconds, shot = steps[len(answers) - 1]
-        QTimer.singleShot(int(1000 * seconds), lambda: after(shot))
+        look()
+
+    def look() -> None:
+        view.page().runJavaScript(f"{DEEP} Boolean({steps[len(answers) - 1][1]})", looked)
+
+    def looked(true: object) -> None:
+        shot = steps[len(answers) - 1][2]
+        QTimer.singleShot(SETTLE_MS if true else POLL_MS, (lambda: after(shot)) if true else look)
 
     def after(shot: str | None) -> None:
         if shot:
@@ -58,7 +67,7 @@ def main(url: str, steps_file: str, out_file: str) -> None:
 
     view.loadFinished.connect(loaded)
     view.load(QUrl(url))
-    QTimer.singleShot(120_000, lambda: app.exit(4))
+    QTimer.singleShot(LIMIT_MS, lambda: app.exit(4))
     sys.exit(app.exec())
 
 
