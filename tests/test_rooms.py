@@ -183,8 +183,17 @@ def test_only_the_binding_knows_python():
 def test_loops_include_no_header_with_inline_functions():
     # An inline function compiled for a newer machine could replace the copy that an older one runs: see simd.hpp.
     harmless = {"cstddef", "cstdint", "immintrin.h", "arm_neon.h"}
-    host_only = {"clear.cpp", "dispatch.cpp", "memory.cpp", "threads.cpp", "threads.hpp"}
+    host_only = {
+        "attention.cpp",
+        "choose.cpp",
+        "clear.cpp",
+        "dispatch.cpp",
+        "memory.cpp",
+        "prefilter.cpp",
+        "tables.cpp",
+    }
+    host_only |= {"threads.cpp", "threads.hpp"}
     loops = [p for p in (CORE / "src").rglob("*.?pp") if p.name not in host_only]
-    loops += [p for p in (CORE / "include").rglob("*.hpp") if p.name != "sample.hpp"]
+    loops += [p for p in (CORE / "include").rglob("*.hpp") if p.name not in ("sample.hpp", "attention.hpp")]
     found = {p.name: set(re.findall(r"#\s*include\s*<(.+?)>", p.read_text())) - harmless for p in loops}
     assert {name: headers for name, headers in found.items() if headers} == {}

@@ -92,7 +92,10 @@ def second_backward(plan: Plan, arrays: Sequence[Any], threads: int) -> None:
 
     by_image (or None), by_coords, grad, image, coords; to_grad, to_image, to_coords (or None)
     """
-    engine.second_backward(problem(plan), *arrays, threads=threads)
+    by_image, by_coords, grad, image, coords, to_grad, to_image, to_coords = arrays
+    engine.second_backward(
+        problem(plan), by_image, by_coords, grad, image, coords, to_grad, to_image, to_coords, threads
+    )
 
 
 def prefilter(
