@@ -184,7 +184,8 @@ NB_MODULE(engine, m) {
   m.def("hardware_threads", &gs::hardware_threads, "Cores this process may run on.");
   m.def("use_team", [](std::uintptr_t parallel) { gs::use_team(reinterpret_cast<gs::Team>(parallel)); }, nb::arg("parallel"),
         "Run on the threads of the OpenMP library whose GOMP_parallel has this address; 0: on threads of our own.");
-  m.def("xla_handler", [] { return nb::capsule(xla_handler()); }, "The engine as a target of XLA's foreign function interface.");
+  m.def("xla_handler", [] { return nb::capsule(xla_handler()); }, nb::sig("def xla_handler() -> object"),  // a PyCapsule
+        "The engine as a target of XLA's foreign function interface.");
   m.def("use_xla_threads", &use_xla_threads, nb::arg("most"), "How many threads calls from XLA may use.");
   m.def("version", [] { return GRIDSAMPLE_VERSION; });
   try {
