@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ NAMES = [f"{row.group} {row.name}" for row in ROWS]
 def test_the_page_is_what_the_code_says():
     pytest.importorskip("torch")
     pytest.importorskip("jax")
-    assert support.PAGE.read_text() == support.page(), "write it anew: python -m gridsample.cli.support"
+    written = Path(__file__).parents[2] / support.PAGE
+    assert written.read_text(encoding="utf-8") == support.page(), "write it anew: python -m gridsample.cli.support"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)

@@ -27,7 +27,7 @@ from gridsample.spec.dtypes import DTYPES
 from gridsample.spec.kernels import KERNELS
 
 FRAMEWORKS = ("NumPy", "torch", "JAX")
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "support.md"
+PAGE = Path("docs/support.md")  # of the working folder, a source tree
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args(arguments)
     if not given.check:
-        PAGE.write_text(page())
+        PAGE.write_text(page(), encoding="utf-8")
         return 0
-    return 0 if PAGE.exists() and PAGE.read_text() == page() else 1
+    return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page() else 1
 
 
 if __name__ == "__main__":
