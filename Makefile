@@ -73,9 +73,9 @@ test-export: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)
 	@$(say) "test-export: pytest tests/export"
 	$(EXPORT)/bin/pytest tests/export
 	@$(say) "test-export: ExecuTorch"
-	$(EXECUTORCH)/bin/pytest tests/export/test_runtimes.py -k executorch
+	$(EXECUTORCH)/bin/pytest tests/export/test_runtimes.py tests/export/test_refusals.py -k executorch
 	@$(say) "test-export: LiteRT"
-	$(LITERT)/bin/pytest tests/export/test_runtimes.py -k litert
+	$(LITERT)/bin/pytest tests/export/test_runtimes.py tests/export/test_refusals.py -k litert
 
 .PHONY: deploying
 deploying: $(EXPORT)/installed $(EXPORT)/web $(EXECUTORCH)/installed $(LITERT)/installed ## measure every cell on every target into docs/deploying, and write docs/deploying.md
@@ -182,8 +182,8 @@ $(EXPORT)/base $(EXECUTORCH)/base $(LITERT)/base: %/base:
 	touch $@
 
 $(EXPORT)/installed: $(EXPORT)/base $(TEST)/installed
-	@$(say) "$(EXPORT): install gridsample[test,coreml,onnx,openvino,ncnn]"
-	$(EXPORT)/bin/python -m pip install --quiet '.[test,coreml,onnx,openvino,ncnn]' $(INSTALL_AGAIN)
+	@$(say) "$(EXPORT): install gridsample[coreml,onnx,openvino,ncnn]"
+	$(EXPORT)/bin/python -m pip install --quiet '.[coreml,onnx,openvino,ncnn]' '$(TORCH)' pytest $(INSTALL_AGAIN)
 	touch $@
 
 $(EXECUTORCH)/installed: $(EXECUTORCH)/base $(TEST)/installed

@@ -3,6 +3,7 @@
 
 python tests/export/matrix.py onnx web coreml …   # measure those that are installed here, and write the page
 python tests/export/matrix.py --speed onnx        # only time again
+python tests/export/matrix.py --opsets            # only some cells at every opset of ONNX again
 python tests/export/matrix.py                     # write the page from what is kept; --check: only say if it is in step
 
 A cell is converted by the exporter, run by the target, and compared with `gridsample.grid_sample` on quarter-pixel
@@ -28,6 +29,7 @@ import web
 from export_models import CELLS, FlowWarp, Sampler, SpatialTransformer, expected, inputs
 
 import gridsample as gs
+from gridsample.export.targets import OPSETS
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "deploying"
 # The rows of the page: which exporter, with which arguments, and the packages whose versions matter.
@@ -58,6 +60,13 @@ SPEED = [
     ("3D nearest, 1 channel, 48³", "nearest", (1, 1, 48, 48, 48), (48, 48, 48)),
 ]
 TIMED = ("onnx", "openvino", "executorch", "ncnn")
+# What every opset is asked: each lowering, kernel and number of axes once.
+AT_EVERY_OPSET = [
+    (2, "bilinear", "border", True),
+    (2, "nearest", "reflection", False),
+    (2, "bicubic", "zeros", False),
+    (3, "bilinear", "reflection", True),
+]
 ROUNDS = 15
 
 
@@ -97,6 +106,8 @@ def measure(row: str) -> dict[str, Any]:
         result["networks"] = {name: found[name][0] for name in NETWORKS}
         if row in TIMED:
             result["speed"] = speed(row)
+        if row == "onnx":
+            result["opsets"] = opsets()
     return result
 
 
@@ -182,6 +193,23 @@ def speed(to: str) -> list[dict[str, Any]]:
     return rows
 
 
+def opsets() -> dict[str, Any]:
+    """Some cells at every opset, by the exporter that each is written with by default."""
+    found: dict[str, Any] = {}
+    for opset in OPSETS:
+        cells = {}
+        for cell in AT_EVERY_OPSET:
+            model, args = Sampler(*cell[1:]), inputs(cell[0], cell[3])
+            exported = gs.export.onnx(model, args, opset=opset)
+            written = next(entry.version for entry in exported.model.opset_import if entry.domain in ("", "ai.onnx"))
+            (got,) = exported.run(*args)
+            figures = {"difference": difference(got, expected(model, *args)), "opset": written}
+            cells[title(cell)] = {"lowering": exported.calls[0].lowering.kind} | figures
+        found[str(opset)] = cells
+        print(f"opset {opset} {cells}", flush=True)
+    return found
+
+
 def _one_thread(exported: Any) -> None:
     if exported.target == "onnx":
         import onnxruntime
@@ -193,12 +221,16 @@ def _one_thread(exported: Any) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    names = [name for name in arguments if name not in ("--check", "--speed")]
+    names = [name for name in arguments if name not in ("--check", "--speed", "--opsets")]
     known = TIMED if "--speed" in arguments else ROWS
     if unknown := set(names) - set(known):
         print(f"expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     FOLDER.mkdir(exist_ok=True)
+    if "--opsets" in arguments:
+        path = FOLDER / "onnx.json"
+        result = json.loads(path.read_text(encoding="utf-8")) | {"opsets": opsets()}
+        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in names:
         path = FOLDER / f"{name}.json"
         if "--speed" in arguments:

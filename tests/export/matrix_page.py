@@ -121,7 +121,20 @@ def speed(found: Results) -> str:
     return table(["target", "case", "native", "decomposed", "ratio"], rows)
 
 
-PARTS = {"matrix": matrix, "summary": summary, "sizes": sizes, "speed": speed}
+def opsets(found: Results) -> str:
+    """ONNX Runtime at every opset: the lowerings of some cells, and the largest difference."""
+    measured = found["onnx"].get("opsets")
+    if measured is None:
+        return "Not measured yet, but for the rows above.\n"
+    cells = list(next(iter(measured.values())))
+    rows = []
+    for opset, entries in measured.items():
+        figures = [f"{entries[cell]['lowering']} {number(entries[cell]['difference'])}" for cell in cells]
+        rows.append([opset, *figures])
+    return table(["opset", *cells], rows)
+
+
+PARTS = {"matrix": matrix, "summary": summary, "sizes": sizes, "speed": speed, "opsets": opsets}
 
 
 def write(folder: Path, check: bool = False) -> int:

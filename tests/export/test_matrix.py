@@ -6,7 +6,7 @@ from __future__ import annotations
 import matrix_page
 import pytest
 
-from gridsample.export.targets import TARGETS, choose
+from gridsample.export.targets import OPSETS, TARGETS, choose
 from gridsample.options import grid_sample_options
 
 FOLDER = matrix_page.Path(__file__).resolve().parents[2] / "docs" / "deploying"
@@ -17,9 +17,20 @@ def test_the_page_is_in_step():
     assert matrix_page.write(FOLDER, check=True) == 0
 
 
-def test_a_row_that_was_not_measured_says_so():
-    assert {"onnx", "web"} <= set(FOUND)
+def test_what_was_not_measured_says_so():
+    assert set(matrix_page.TITLES) - set(FOUND) <= {"executorch"}
     assert matrix_page.summary(FOUND).count("not measured yet") == len(matrix_page.TITLES) - len(FOUND)
+    assert ("opsets" in FOUND["onnx"]) == ("Not measured" not in matrix_page.opsets(FOUND))
+
+
+@pytest.mark.skipif("opsets" not in FOUND["onnx"], reason="python tests/export/matrix.py --opsets was not run yet")
+def test_every_opset_was_measured():
+    assert list(FOUND["onnx"]["opsets"]) == [str(opset) for opset in OPSETS]
+    for opset, cells in FOUND["onnx"]["opsets"].items():
+        assert {int(cell[0]) for cell in cells} == {2, 3}
+        for cell, entry in cells.items():
+            assert entry["opset"] == int(opset)
+            assert entry["difference"] <= (0 if " nearest " in cell else 1e-5), (opset, cell)
 
 
 @pytest.mark.parametrize("name", FOUND)

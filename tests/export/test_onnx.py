@@ -59,6 +59,16 @@ def test_boundaries_that_torch_lacks(boundary):
     agrees(gs.export.onnx(model, (image, grid * 9), via="trace"), model, image, grid * 9)
 
 
+@pytest.mark.parametrize("opset", [18, 22, 24, 25, 26])
+def test_newer_opsets(opset):
+    """Every opset, on more cells: docs/deploying/onnx.json."""
+    pytest.importorskip("onnxscript")
+    model, arguments = Sampler("bilinear", "reflection"), inputs(2, False)
+    exported = gs.export.onnx(model, arguments, opset=opset)
+    assert [entry.version for entry in exported.model.opset_import if entry.domain == ""] == [opset]
+    agrees(exported, model, *arguments)
+
+
 @pytest.mark.parametrize("via", ["trace", "export"])
 def test_splines_are_prefiltered(via):
     """By one product with a constant matrix along each axis: both ways in, volumes, mixed axes, a fill."""

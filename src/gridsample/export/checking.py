@@ -11,7 +11,7 @@ import torch
 
 from gridsample.errors import OptionError
 from gridsample.export.lower import Lowerer, Met, calls, model_of, program_of
-from gridsample.export.targets import Target, target
+from gridsample.export.targets import Target, opset_of, target
 
 WHERE = "gridsample.export.check"
 
@@ -71,6 +71,8 @@ file is refused, or written and cannot be loaded; here: decomposed into elementa
     chosen = target(WHERE, to)
     if opset is not None and to != "onnx":
         raise OptionError(WHERE, "opset with to='onnx' only", f"opset={opset} and to={to!r}", "leave it away")
+    if opset is not None:
+        opset_of(WHERE, opset)
     model, example = model_of(WHERE, model, example_inputs)
     program = program_of(model, example, dynamic_shapes)
     lowerer = Lowerer(chosen, (opset or 20) if to == "onnx" else None)

@@ -14,10 +14,11 @@ import numpy as np
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil import register_torch_op
 from coremltools.converters.mil.mil import types
+from coremltools.converters.mil.mil.types.symbolic import any_variadic
 
 from gridsample.errors import DtypeError, RankError
 from gridsample.export import affine, prefilter, rewrite
-from gridsample.export.lower import MODES, PADDINGS
+from gridsample.export.lower import MODES, PADDINGS, PARTS
 from gridsample.export.mil_ops import MilOps, MilValue
 from gridsample.export.targets import TARGETS, choose
 from gridsample.options import Options, grid_sample_options
@@ -35,10 +36,15 @@ def pull_mil(image: Any, coords: Any, options: Options, name: str) -> Any:
     """The MIL variable of a sampling call, of the image's type."""
     if image.dtype not in (types.fp16, types.fp32) or coords.dtype not in (types.fp16, types.fp32):
         got = f"{types.builtin_to_string(image.dtype)} and {types.builtin_to_string(coords.dtype)}"
-        raise DtypeError(WHERE, "an image and coordinates of floats", got, "convert them in the model")
-    if not 3 <= image.rank <= 5:
+        raise DtypeError(
+            WHERE, "an image and coordinates of floats", got, PARTS if "complex" in got else "convert them in the model"
+        )
+    if any_variadic(image.shape) or any_variadic(coords.shape):
+        do = "give the inputs shapes; single sizes may be a coremltools.RangeDim"
+        raise RankError(WHERE, "an image and coordinates of known rank", "tensors of any rank", do)
+    if image.rank < 3:
         got = f"an image of rank {image.rank}"
-        raise RankError(WHERE, "an image (N, C, *n) with 1 to 3 spatial axes", got, "MIL has tensors of rank 5 at most")
+        raise RankError(WHERE, "an image (N, C, *n)", got, "give it a batch and a channel axis")
     lowering = choose(TARGETS["coreml"], image.rank - 2, options, prefer=Settings.prefer)
     o = MilOps()
     value = rewrite.pull(o, o.real(MilValue(image, False)), o.real(MilValue(coords, True)), options, lowering)

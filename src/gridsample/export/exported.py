@@ -101,6 +101,13 @@ def needed(where: str, package: str, extra: str) -> ModuleType:
         return import_module(package)
 
 
+def fixed(where: str, dynamic_shapes: Any) -> None:
+    """For targets whose files have the sizes of their example."""
+    if dynamic_shapes is not None:
+        do = "export once for each size, or to 'onnx', 'executorch' or 'coreml'"
+        raise RefusedError(where, "fixed sizes", "dynamic_shapes", do)
+
+
 def exporter(kind: type[Made]) -> Callable[[Callable[P, Made]], Callable[P, Made]]:
     """Of a `convert`: its ``path`` is checked before anything is done, and what it returns is written there."""
 

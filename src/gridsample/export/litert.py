@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gridsample.export.exported import Array, Exported, arrays, callable_module, exporter, needed
+from gridsample.export.exported import Array, Exported, arrays, callable_module, exporter, fixed, needed
 from gridsample.export.lower import Lowerer, exported, model_of
 from gridsample.export.targets import TARGETS
 
@@ -69,12 +69,13 @@ def convert(
     example_inputs: Any = None,
     *,
     path: str | Path | None = None,
+    dynamic_shapes: Any = None,
     lowering: str = "native",
 ) -> LiteRT:
     """Convert a model to a .tflite file for LiteRT.
 
     model: a torch.nn.Module, an ExportedProgram, or a Plan (then the inputs are its image and coordinates).
-    example_inputs: a tuple of tensors; sizes are those of the example.
+    example_inputs: a tuple of tensors; sizes are those of the example, dynamic_shapes are refused.
     lowering: all three names give the decomposition, as LiteRT has no sampling operator.
 
     Returns:
@@ -89,6 +90,7 @@ def convert(
     ...         return torch.nn.functional.grid_sample(image, grid, "bilinear", "reflection", align_corners=False)
     >>> tflite = gs.export.litert(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)))  # doctest: +SKIP
     """
+    fixed(WHERE, dynamic_shapes)
     litert_torch = needed(WHERE, "litert_torch", "litert")
     model, example = model_of(WHERE, model, example_inputs)
     lowerer = Lowerer(TARGETS["litert"], None, lowering)

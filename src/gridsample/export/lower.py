@@ -30,6 +30,8 @@ PADDINGS = ("zeros", "border", "reflection")
 _MODE_OF = {"linear": 0, "nearest": 1, "cubic": 2}
 _PADDING_OF = {"zero": 0, "constant": 0, "clamp": 1, "reflect": 2, "mirror": 2}
 
+PARTS = "pass its real and its imaginary part as channels (torch.view_as_real), and sample those"
+
 _torch: Any = torch  # much of it has no types
 Call = Callable[..., Any]
 
@@ -72,12 +74,12 @@ class Lowerer:
             call = f"grid_sample {mode} {padding} align_corners={bool(rest[2])}"
         for tensor, name in ((image, "image"), (coords, "coords")):
             if not tensor.is_floating_point():
-                do = "exported models sample floats: convert it in the model"
+                do = PARTS if tensor.is_complex() else "exported models sample floats: convert it in the model"
                 raise DtypeError(self.where, f"{name} of a floating type", str(tensor.dtype), do)
         axes = image.dim() - 2
-        if not 1 <= axes <= 3:
-            got = f"{tuple(image.shape)}"
-            raise RankError(self.where, "an image (N, C, *n) with 1 to 3 spatial axes", got, "sample over fewer axes")
+        if axes < 1:
+            do = "give it a batch and a channel axis"
+            raise RankError(self.where, "an image (N, C, *n)", f"{tuple(image.shape)}", do)
         lowering = choose(self.to, axes, options, self.opset, self.prefer)
         kinds = str(image.dtype).removeprefix("torch."), str(coords.dtype).removeprefix("torch.")
         return Met(f"{axes}D {call}", options, tuple(image.shape), tuple(coords.shape), *kinds, lowering)
@@ -266,11 +268,16 @@ def model_of(where: str, model: Any, example_inputs: Any) -> tuple[Any, tuple[An
     elif not isinstance(model, torch.nn.Module):
         do = "wrap functions in a torch.nn.Module"
         raise ArgumentTypeError(where, "a torch.nn.Module, an ExportedProgram or a Plan", type(model).__name__, do)
+    elif any(isinstance(part, _torch.jit.ScriptModule) for part in model.modules()):
+        do = "pass the torch.nn.Module it was made from"
+        raise ArgumentTypeError(where, "a model whose ranks are known before it runs", "a ScriptModule", do)
     if isinstance(example_inputs, Tensor):
         example_inputs = (example_inputs,)
     if not isinstance(example_inputs, (tuple, list)):
         do = "pass a tuple of tensors that the model can be called with"
         raise ArgumentTypeError(where, "example_inputs", type(example_inputs).__name__, do)
+    if any(isinstance(x, Tensor) and x.is_complex() for x in example_inputs):
+        raise DtypeError(where, "real inputs, as no target has complex ones", "a complex input", PARTS)
     return model, tuple(example_inputs)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from gridsample.errors import ShapeError
-from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
+from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, fixed, needed
 from gridsample.export.lower import Lowerer, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS
 
@@ -90,12 +90,13 @@ def convert(
     example_inputs: Any = None,
     *,
     path: str | Path | None = None,
+    dynamic_shapes: Any = None,
     lowering: str = "native",
 ) -> Ncnn:
     """Convert a model to ncnn's two files.
 
     model: a torch.nn.Module, or a Plan (then the inputs are its image and coordinates).
-    example_inputs: a tuple of tensors of batch 1; sizes are those of the example.
+    example_inputs: a tuple of tensors of batch 1; sizes are those of the example, dynamic_shapes are refused.
     lowering: "native" (the best there is), "rewritten", or "decomposed" (GridSample "nearest" once for each tap).
 
     Returns:
@@ -112,6 +113,7 @@ def convert(
     ...         return torch.nn.functional.grid_sample(image, grid, "nearest", align_corners=False)
     >>> ncnn = gs.export.ncnn(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)))  # doctest: +SKIP
     """
+    fixed(WHERE, dynamic_shapes)
     pnnx = needed(WHERE, "pnnx", "ncnn")
     needed(WHERE, "ncnn", "ncnn")
     model, example = model_of(WHERE, model, example_inputs)

@@ -20,12 +20,11 @@ import torch
 from gridsample.errors import OptionError, unknown
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
 from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
-from gridsample.export.targets import TARGETS
+from gridsample.export.targets import TARGETS, opset_of
 
 WHERE = "gridsample.export.onnx"
 _torch: Any = torch  # its types leave out what is used here
-OPSETS = range(11, 24)  # what both of torch's exporters can write between them
-EXPORTS_FROM = 18
+EXPORTS_FROM, TRACES_TO = 18, 23
 
 
 class ONNX(Exported):
@@ -78,7 +77,7 @@ def convert(
     example_inputs: a tuple of tensors. dynamic_shapes: as `torch.export.export` takes them; from opset 18 on.
     lowering: "native" (the best there is), "rewritten", or "decomposed" (no GridSample anywhere).
     via: "export" or "trace"; None: export from opset 18 on. A trace has the sizes of its example.
-    opset: 11 to 23. GridSample has images from 16 on and volumes from 20 on.
+    opset: 11 to 26. GridSample has images from 16 on and volumes from 20 on.
 
     Returns:
         An `ONNX`: ``.model`` is the onnx.ModelProto; ``.save(path)``, ``.run(*inputs)``, ``.calls``.
@@ -92,16 +91,16 @@ def convert(
     ...         return torch.nn.functional.grid_sample(image, grid, align_corners=False)
     >>> onnx = gs.export.onnx(Model(), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 2)), opset=16)  # doctest: +SKIP
     """
-    if isinstance(opset, bool) or opset not in OPSETS:
-        raise OptionError(
-            WHERE, f"opset {OPSETS[0]} to {OPSETS[-1]}", repr(opset), "20 has GridSample for volumes, too"
-        )
+    opset_of(WHERE, opset)
     via = via or ("export" if opset >= EXPORTS_FROM else "trace")
     if via not in ("export", "trace"):
         raise unknown(WHERE, "via", via, ("export", "trace"))
     if via == "export" and opset < EXPORTS_FROM:
         do = f"use via='trace' for older opsets, or opset={EXPORTS_FROM}"
         raise OptionError(WHERE, f"opset {EXPORTS_FROM} or newer with via='export'", str(opset), do)
+    if via == "trace" and opset > TRACES_TO:
+        do = f"use via='export', or opset={TRACES_TO}"
+        raise OptionError(WHERE, f"opset {TRACES_TO} or older with via='trace'", str(opset), do)
     if via == "trace" and dynamic_shapes is not None:
         do = f"use via='export' and opset {EXPORTS_FROM} or newer"
         raise OptionError(WHERE, "fixed sizes with via='trace'", "dynamic_shapes", do)

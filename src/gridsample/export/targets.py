@@ -16,6 +16,7 @@ from gridsample.export.positions import boundaries, fill_of, kernels
 from gridsample.options import Options
 from gridsample.spec.boundaries import BOUNDARIES
 
+OPSETS = range(11, 27)  # of ONNX: what torch 2.13's two exporters write between them and ONNX Runtime 1.31 runs
 LOWERINGS = ("native", "rewritten", "decomposed")  # and "tapped", where there is no gather
 
 
@@ -27,7 +28,7 @@ class Target:
     fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign.
     narrow: its remainder of integers is computed in float32, so wrong for large ones.
     gathers: it can read a table at computed indices; else every tap is a call of the operator, *tapped*.
-    since: the first opset of the operator, by number of axes (ONNX alone).
+    since: the first opset of the operator, by number of axes (ONNX alone). most: axes that were tried and agree.
     """
 
     name: str
@@ -40,10 +41,11 @@ class Target:
     truncates: bool = False
     narrow: bool = False
     gathers: bool = True
+    most: int = 3
 
 
 _ROWS = (
-    Target("coreml", "Core ML", "resample", {2: ("nearest", "linear")}, fill=True),
+    Target("coreml", "Core ML", "resample", {2: ("nearest", "linear")}, fill=True),  # MIL: rank 5
     Target(
         "onnx",
         "ONNX",
@@ -61,10 +63,25 @@ _ROWS = (
         even=True,
         truncates=True,  # 1.5.1: its aten::remainder of -1 by 8 is -1
     ),
-    Target("ncnn", "ncnn", "GridSample", {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")}, gathers=False),
+    Target(
+        "ncnn",
+        "ncnn",
+        "GridSample",
+        {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")},
+        gathers=False,
+        most=3,
+    ),
 )
 
 TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}
+
+
+def opset_of(where: str, opset: object) -> int:
+    """An opset of ONNX that can be written."""
+    if isinstance(opset, bool) or not isinstance(opset, int) or opset not in OPSETS:
+        do = "20 has GridSample for volumes, too"
+        raise OptionError(where, f"opset {OPSETS[0]} to {OPSETS[-1]}", repr(opset), do)
+    return opset
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,9 @@ def choose(to: Target, axes: int, options: Options, opset: int | None = None, pr
     if options.nonfinite == "error":
         do = "an exported model cannot raise: choose nonfinite='propagate' or 'outside'"
         raise OptionError(where, "nonfinite other than 'error'", "nonfinite='error'", do)
+    if axes > to.most:
+        do = "sample over fewer axes at a time"
+        raise RankError(where, f"at most {to.most} spatial axes with {to.title}", str(axes), do)
     if options.derivative:
         raise OptionError(where, "a call of sampling alone", options.text, "export the call itself")
     folds = options.fold == "coordinate" and any(row.taps > 2 for row in kernels(options, axes))
