@@ -13,10 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,9 @@ import torch.nn.functional as F
 
 import gridsample as gs
 
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
+
 RESULTS = Path(__file__).parent / "results" / "programs" / "complete.json"
 SIDE = 128
 SECOND = {"one image": (1, 8, 256, False), "batch": (8, 16, 64, False), "features": (1, 64, 128, False),
@@ -34,24 +34,6 @@ SECOND = {"one image": (1, 8, 256, False), "batch": (8, 16, 64, False), "feature
 
 
 SMALL = (1, 1, 8, False)
-
-
-def quartiles(ours: Callable[[], Any], theirs: Callable[[], Any], runs: int) -> dict[str, float]:
-    ratios, times = [], []
-    for _ in range(runs):
-        marks = [time.perf_counter()]
-        for call in (theirs, ours):
-            call()
-            marks.append(time.perf_counter())
-        times.append(marks[2] - marks[1])
-        ratios.append((marks[1] - marks[0]) / times[-1])
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return {
-        "ms": round(statistics.median(times) * 1e3, 2),
-        "ratio": round(middle, 2),
-        "low": round(low, 2),
-        "high": round(high, 2),
-    }
 
 
 def splines(threads: int, runs: int) -> list[dict[str, Any]]:
@@ -84,7 +66,7 @@ def splines(threads: int, runs: int) -> list[dict[str, Any]]:
         assert difference < 1e-4, f"{name}: {difference}"
         rows.append(
             {"what": "bspline3, 3D", "peer": name, "threads": threads, "difference": difference}
-            | quartiles(ours, theirs, runs)
+            | pairs.summary(*pairs.timed((ours, theirs), runs))
         )
     return rows
 
@@ -115,31 +97,18 @@ def second(threads: int, runs: int) -> list[dict[str, Any]]:
         ours, theirs = prepared(case, "ours"), prepared(case, "theirs")
         for one, other in zip(ours(), theirs(), strict=True):
             assert float((one - other).abs().max()) < 1e-3 * float(other.abs().max()), case
-        row: dict[str, Any] = {"what": "second backward", "case": case, "threads": threads} | quartiles(
-            ours, theirs, runs
-        )
+        row: dict[str, Any] = {"what": "second backward", "case": case, "threads": threads}
+        row |= pairs.summary(*pairs.timed((ours, theirs), runs))
         for who in ("ours", "theirs"):
-            returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-            command = [sys.executable, __file__, "--threads", str(threads), "--peak", case, who]
-            row[f"peak MiB, {who}"] = float(
-                subprocess.run(command, env=returning, capture_output=True, text=True, check=True).stdout
-            )
+            alone = pairs.apart(__file__, "--threads", str(threads), "--peak", case, who)
+            row[f"peak MiB, {who}"] = float(alone)
         rows.append(row)
     return rows
 
 
 def peak(case: str, who: str) -> float:
     prepared("small", who)()  # what is loaded and kept at a first call
-    call = prepared(case, who)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
-    before = held("VmRSS")
-    kept = call()
-    return round(held("VmHWM") - before if kept else 0.0, 1)
-
-
-def held(what: str) -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
-    return int(line.split()[1]) / 1024
+    return pairs.peak(prepared(case, who))
 
 
 def main() -> None:
