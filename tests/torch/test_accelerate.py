@@ -281,6 +281,8 @@ def test_whether_the_environment_variable_waits_for_torch(value, hooks):  # with
     [
         ("1", "import gridsample", "1"),
         ("warn", "import torch, gridsample", "1"),
+        ("0", "import gridsample", "not there"),
+        ("", "import gridsample", "not there"),
         # what the .pth file of an installation does, for a program that never names us
         (
             "1",
