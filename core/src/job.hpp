@@ -70,10 +70,4 @@ using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of 
 
 using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
 
-// An instruction set, and its loops for float and double.
-struct Target {
-  const char* name;
-  const Loops* loops[2];
-};
-
 }  // namespace gridsample

@@ -9,7 +9,6 @@
 #include "clear.hpp"
 #include "pull.hpp"
 #include "scatter.hpp"
-#include "turns.hpp"
 #include "window.hpp"
 
 namespace gridsample::GS_TARGET {
@@ -33,7 +32,7 @@ template <class T, int D, int K> class Adder {
     const char* values = job_.values.data + block_.outer_values + channel * job_.values.channel;
     char* target = job_.target + image_ * job_.image_batch + channel * job_.image_channel;
     if (windowed_) window_.add(job_, block_, values);
-    in_turn(channel, [&] {
+    in_turn(job_, image_ * job_.channels + channel, turn_, [&] {
       if (windowed_) return window_.merge(job_, target);
       Scatter<T, D, K> scatter(job_, block_, target);
       each_vector<T>(block_, [&](int p, Where where, int count, int row, int col) {
@@ -45,14 +44,6 @@ template <class T, int D, int K> class Adder {
   }
 
  private:
-  template <class Add> void in_turn(int64_t channel, Add add) {
-    if (!job_.turns) return add();
-    const int64_t slot = image_ * job_.channels + channel;
-    await_turn(*job_.turns, slot, turn_);
-    add();
-    end_turn(*job_.turns, slot);
-  }
-
   const Job& job_;
   const Block<T, D, K>& block_;
   Window<T, D>& window_;
@@ -65,10 +56,9 @@ template <class T, int D, int K> void add_channels_last(const Job& job, Block<T,
   constexpr int64_t together = 64;
   char* target = job.target + image * job.image_batch;
   for (int64_t from = 0; from < job.channels; from += together) {
-    const int64_t to = from + together < job.channels ? from + together : job.channels, slot = image * job.channels + from;
-    if (job.turns) await_turn(*job.turns, slot, turn);
-    backward_channels_last<T, D, K, false, true>(job, block, nullptr, target, from, to);
-    if (job.turns) end_turn(*job.turns, slot);
+    const int64_t to = from + together < job.channels ? from + together : job.channels;
+    in_turn(job, image * job.channels + from, turn,
+            [&] { backward_channels_last<T, D, K, false, true>(job, block, nullptr, target, from, to); });
   }
 }
 

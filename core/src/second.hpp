@@ -227,10 +227,10 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     char* target = job.target + n * job.image_batch + c * job.image_channel;
     if (windowed) window.add(job, block, values);
-    if (job.turns) await_turn(*job.turns, n * job.channels + c, tile);
-    if (windowed) window.merge(job, target);
-    else scatter_turned(job, block, values, target);
-    if (job.turns) end_turn(*job.turns, n * job.channels + c);
+    in_turn(job, n * job.channels + c, tile, [&] {
+      if (windowed) window.merge(job, target);
+      else scatter_turned(job, block, values, target);
+    });
   }
   if (!job.to_coords) return;
   const PointArray& out = job.grad_coords;
