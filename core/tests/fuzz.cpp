@@ -54,7 +54,7 @@ Setup random_setup(Random& random) {
   const std::int64_t batch = random() % 20 == 0 ? 0 : length(3), channels = random() % 20 == 0 ? 0 : length(9);
   Shape image{random() % 3 ? batch : 1, channels}, coords{random() % 3 ? batch : 1}, values{0, channels};
   for (int d = 0; d < axes; ++d) image.push_back(length(9));
-  for (int i = 0; i < points; ++i) coords.push_back(random() % 25 == 0 ? 0 : length(points == 1 ? 700 : i + 1 == points ? 80 : 6));
+  for (int i = 0; i < points; ++i) coords.push_back(random() % 25 == 0 ? 0 : length(points == 1 ? 700 : i + 1 == points ? 80 : random() % 8 == 0 ? 20 : 6));
   values[0] = image[0] == 1 ? coords[0] : image[0];
   values.insert(values.end(), coords.begin() + 1, coords.end());
   coords.push_back(axes);
