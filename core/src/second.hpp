@@ -40,7 +40,7 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
     for (int row = 0; row < block.rows; ++row)
       for (int col = 0; col < block.cols; col += lanes<T>) {
         const int p = row * block.pitch + col, count = block.cols - col < lanes<T> ? block.cols - col : lanes<T>;
-        const char* from = job.by_coords + block.outer_grad_coords + row * by.row + col * by.col + axis.component * by.component;
+        const char* from = job.by_coords + block.outer_grad_coords + block.row_offset(by, row) + col * by.col + axis.component * by.component;
         alignas(64) T lane[lanes<T>] = {};
         for (int l = 0; l < count; ++l, from += by.col) lane[l] = job.coords_f64 ? T(peek<double>(from)) : T(peek<float>(from));
         const Vec<T> slope = load<Vec<T>>(block.slope[d] + p), t = load<Vec<T>>(block.fraction[d] + p);
@@ -110,7 +110,7 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
   const char *base = job.image + image, *by = BOTH ? job.by_image + image : base;
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
-    int64_t at = values + run.row * job.values.row + run.col * job.values.col;
+    int64_t at = values + block.row_offset(job.values, run.row) + run.col * job.values.col;
     const auto each = [&](auto value) {
       for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, at += lanes<T> * job.values.col) {
         const int count = v == run.vectors - 1 ? run.last : lanes<T>;
@@ -189,7 +189,7 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
   tap_steps<0, T, D, K>(job, 0, end);
   each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
     if (where == Where::outside) return;
-    Vec<T> value = load_lanes<T>(values + row * job.values.row + col * job.values.col, job.values.col, count);
+    Vec<T> value = load_lanes<T>(values + block.row_offset(job.values, row) + col * job.values.col, job.values.col, count);
     if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
     alignas(64) T part[taps * lanes<T>];
     Vec<T> parts[taps], *out = parts;
@@ -227,10 +227,10 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     char* target = job.target + n * job.image_batch + c * job.image_channel;
     if (windowed) window.add(job, block, values);
-    if (job.turns) await_turn(*job.turns, n * job.channels + c, tile);
-    if (windowed) window.merge(job, target);
-    else scatter_turned(job, block, values, target);
-    if (job.turns) end_turn(*job.turns, n * job.channels + c);
+    in_turn(job, n * job.channels + c, tile, [&] {
+      if (windowed) window.merge(job, target);
+      else scatter_turned(job, block, values, target);
+    });
   }
   if (!job.to_coords) return;
   const PointArray& out = job.grad_coords;
@@ -238,7 +238,7 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
     for (int col = 0; col < block.cols; col += lanes<T>) {
       Vec<T> along[D];
       for (int d = 0; d < D; ++d) along[d] = gradient_along<T, D, K>(block, d, row * block.pitch + col);
-      store_gradient<T, D>(job, job.to_coords + block.outer_grad_coords + row * out.row + col * out.col, along,
+      store_gradient<T, D>(job, job.to_coords + block.outer_grad_coords + block.row_offset(out, row) + col * out.col, along,
                            block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
     }
 }

@@ -155,61 +155,6 @@ def types_of(var) -> str:
     return types.builtin_to_string(var.dtype)
 
 
-@pytest.mark.skipif(MAC, reason="looks into the graph")
-def test_float16_coordinates_lose_pixels_in_a_plain_conversion_and_not_in_ours():
-    """4096 pixels in a row; the decomposition without our marks is what plain coremltools narrows."""
-    n = 4096
-    image = torch.arange(n, dtype=torch.float32).reshape(1, 1, 1, n) % 2  # neighbours differ
-    x = torch.arange(3001, 3061, dtype=torch.float32)
-    grid = torch.stack([(2 * x + 1) / n - 1, torch.zeros_like(x)], -1).reshape(1, 1, -1, 2)
-    model = Sampler("nearest", "border")
-    want = expected(model, image, grid)
-    ours = gs.export.coreml(model, (image, grid), system="iOS17", lowering="decomposed")
-    (got,) = ours.run(image, grid)
-    np.testing.assert_array_equal(got, want)
-    (plain,) = unmarked(lambda: gs.export.coreml(model, (image, grid), system="iOS17", lowering="decomposed")).run(
-        image, grid
-    )
-    assert np.mean(plain != want) > 0.25
-
-
-@pytest.mark.skipif(MAC, reason="looks into the graph")
-def test_16_bit_indices_overflow_in_a_plain_conversion_and_not_in_ours():
-    """A dynamic image of 400 x 400: 160,000 pixels, indices of 16 bits reach 65,535."""
-    dim = torch.export.Dim
-    shapes = ({2: dim("h", min=2, max=512), 3: dim("w", min=2, max=512)}, None)
-    image, grid = torch.rand(1, 1, 40, 40), torch.rand(1, 10, 10, 2) * 2 - 1
-    model, large = Sampler("bicubic", "border"), torch.rand(1, 1, 400, 400)
-
-    def convert():
-        return gs.export.coreml(model, (image, grid), dynamic_shapes=shapes, system="iOS17")
-
-    want = expected(model, large, grid)
-    (got,) = convert().run(large, grid)
-    np.testing.assert_allclose(got, want, rtol=0, atol=5e-3)
-    narrowed = unmarked(convert, keep_floats=True)
-    try:
-        (plain,) = narrowed.run(large, grid)
-    except IndexError:  # what coremltools' gather makes of an index that is no longer one
-        return
-    assert np.mean(np.abs(plain - want) > 5e-3) > 0.25
-
-
-def unmarked(convert, keep_floats=False):
-    """What coremltools' own passes make of the same program: ours, which look for marks, taken out for the while."""
-    from coremltools.converters.mil.mil.passes.defs import quantization
-    from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY
-
-    names = ["common::add_int16_cast"] if keep_floats else ["common::add_fp16_cast", "common::add_int16_cast"]
-    before = {name: PASS_REGISTRY.passes[name] for name in names}
-    try:
-        for name in names:
-            PASS_REGISTRY.passes[name] = getattr(quantization, name.partition("::")[2])
-        return convert()
-    finally:
-        PASS_REGISTRY.passes.update(before)
-
-
 @pytest.mark.parametrize("via", ["export", "trace"])
 def test_splines_are_prefiltered(via):
     model, (image, grid) = Reader(kernel="bspline3", boundary="mirror"), inputs(2, False)

@@ -16,6 +16,8 @@ from export_models import CELLS, FlowWarp, Reader, Sampler, SpatialTransformer, 
 import gridsample as gs  # noqa: E402
 from gridsample.cli import main  # noqa: E402
 from gridsample.cli.convert import SUFFIX  # noqa: E402
+from gridsample.export.lower import FloatOps, Lowerer  # noqa: E402
+from gridsample.export.targets import TARGETS  # noqa: E402
 
 PACKAGES = {"openvino": "openvino", "executorch": "executorch", "litert": "litert_torch", "ncnn": "pnnx"}
 SOME = [
@@ -108,3 +110,31 @@ def test_files(to, tmp_path):
 def test_ncnn_has_no_batch():
     with pytest.raises(gs.GridSampleError, match="no batch axis"):
         gs.export.ncnn(Sampler(), inputs(2, False, 2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 16, 22, 199, 1000, 8190])
+def test_remainders_without_division(n):
+    """What ncnn folds by: exact for all whole numbers that float32 has."""
+    ops = FloatOps(Lowerer(TARGETS["ncnn"]), torch.float32, "cpu")
+    rng = np.random.default_rng(n)
+    turns = rng.integers(-(2**24) // n, 2**24 // n, 5000) * n
+    i = np.concatenate([np.arange(-3 * n, 3 * n + 1), rng.integers(-(2**24), 2**24, 5000), turns])
+    got = ops.modulo(torch.from_numpy(i.astype(np.float32)), n).numpy()
+    np.testing.assert_array_equal(got, np.mod(i, n))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pnnx") is None, reason="needs pnnx")
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_ncnn_folds_whole_turns(mode):
+    """Its division says 16/16 is 0.99999994: positions at and around whole turns of the reflection."""
+    for sizes, corners in (((8, 16), False), ((9, 17), True)):  # for which pixels to coordinates is exact
+        turn = 2 * (np.array(sizes[::-1]) - corners)
+        steps = np.arange(-24, 24).reshape(1, 6, 8, 1) // 4 * turn + np.tile([-0.75, 0.0, 0.25, 1.0], 12).reshape(
+            1, 6, 8, 1
+        )
+        x = steps - (0.0 if corners else 0.5)
+        grid = 2 * x / (np.array(sizes[::-1]) - 1) - 1 if corners else (2 * x + 1) / np.array(sizes[::-1]) - 1
+        model, image = Sampler(mode, "reflection", corners), torch.randn(1, 2, *sizes)
+        for lowering in ("native", "decomposed"):
+            grid = torch.as_tensor(grid, dtype=torch.float32)
+            agrees(gs.export.ncnn(model, (image, grid), lowering=lowering), model, image, grid)

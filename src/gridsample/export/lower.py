@@ -160,7 +160,8 @@ class NativeOps(TorchOps):
 class FloatOps(NativeOps):
     """For targets with floats alone: no integers, comparisons or choices. Indices are exact below 2**24.
 
-    NaN is not guarded against: there is nothing to tell it by.
+    NaN is not guarded against: there is nothing to tell it by. Nothing is divided by: ncnn 1.0.20261020 multiplies by a
+    reciprocal in fewer bits, and 16/16 is 0.99999994.
     """
 
     def integer(self, x: Any) -> Any:
@@ -172,9 +173,14 @@ class FloatOps(NativeOps):
     def clip(self, x: Any, low: Any, high: Any) -> Any:
         return torch.clamp(x, float(low), float(high)) if isinstance(x, Tensor) else min(max(x, low), high)
 
+    def divide(self, a: Any, b: Any) -> Tensor:
+        return a * (1.0 / float(b))
+
     def modulo(self, i: Tensor, n: Any) -> Tensor:
-        turns = torch.floor(i / float(n))
-        return i - turns * float(n)
+        """Half a pixel keeps whole turns whole; far away they may be off by one, so what is left is turned again."""
+        for _ in range(2):
+            i = i - torch.floor((i + 0.5) * (1.0 / float(n))) * float(n)
+        return i
 
     def equal(self, a: Tensor, b: Any) -> Any:
         return None if a is b else 1.0 - torch.clamp(torch.abs(a - b), 0.0, 1.0)  # of whole numbers
