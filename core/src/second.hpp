@@ -48,10 +48,11 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
         u = slope == Vec<T>{} ? Vec<T>{} : u;
         if (block.any_dead) u = silence_dead<T, D, K>(block, p, u);
         for (int k = 0; k < K; ++k) {
-          Vec<T> curve = degree < 2 ? Vec<T>{} : polynomial<T>(bend[k], degree - 2, t);
+          store(block.turned[d][k] + p, u * load<Vec<T>>(block.derivative[d][k] + p));
+          if (degree < 2) continue;
+          Vec<T> curve = polynomial<T>(bend[k], degree - 2, t);
           if (signs)
             for (int l = 0; l < lanes<T>; ++l) curve[l] *= sign_of(job, block, d, k, p + l);
-          store(block.turned[d][k] + p, u * load<Vec<T>>(block.derivative[d][k] + p));
           store(block.bent[d][k] + p, u * curve);
         }
       }
@@ -122,6 +123,7 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
     const auto read = [&](const auto& source, const auto& other) {
       each([&](int p, int count) {
         source.ask_ahead(base, p);
+        if constexpr (BOTH) other.ask_ahead(by, p);
         const Twice<T, D> all = twice_from<0, BOTH, CURVED, T, D, K>(source, other, block, p, source.start(base), other.start(by));
         const Vec<T> grad = load_lanes<T>(job.values.data + at, job.values.col, count);
         for (int d = 0; d < D; ++d)
@@ -209,15 +211,22 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
   });
 }
 
+// Curves are computed from the points' fractions, which a quick fill does not keep.
+template <class T, int D, int K> void find_taps(const Second& job, int64_t n, int64_t tile, SecondBlock<T, D, K>& block) {
+  if constexpr (K == 2)
+    if (job.problem.kernel.degree < 2) return fill_block<T, D, K, true>(job, n, tile, block);
+  find_tile<T, D, K>(job, n, tile, block);
+  locate<T, D, K>(job, block, true);
+  weigh<T, D, K>(job.problem, block, true);
+  Folder<T, D, K>{job, block}.classify();
+}
+
 template <class T, int D, int K> void second_tile(const Second& job, int64_t n, int64_t tile, Scratch& scratch) {
   constexpr std::size_t after = (sizeof(SecondBlock<T, D, K>) + 63) / 64 * 64;
   static_assert(after + (K == 2 ? sizeof(Window<T, D>) : 0) <= sizeof scratch.memory);
   SecondBlock<T, D, K>& block = *reinterpret_cast<SecondBlock<T, D, K>*>(scratch.memory);
   Window<T, D>& window = *reinterpret_cast<Window<T, D>*>(scratch.memory + after);
-  find_tile<T, D, K>(job, n, tile, block);
-  locate<T, D, K>(job, block, true);
-  weigh<T, D, K>(job.problem, block, true);
-  Folder<T, D, K>{job, block}.classify();
+  find_taps(job, n, tile, block);
   make_turned(job, block);
   for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, std::size_t(block.points) * sizeof(T));
   bool windowed = false;
