@@ -89,14 +89,26 @@ core-test: $(TEST)/installed ## the core's C++ tests alone, as built with the pa
 	@$(say) "core-test: core/tests"
 	$(TOOLS) ctest --test-dir build/test --output-on-failure
 
+# of the instruction sets that can be built here, those that can also be run
+RUNS_HERE = $(shell printf baseline; for set in avx2 avx512; do grep -qsE "^flags.* $$set(dq)?( |$$)" /proc/cpuinfo && printf ';%s' $$set; done)
+
 .PHONY: sanitize
 sanitize: export ASAN_OPTIONS := strict_init_order=1
 sanitize: export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
 sanitize: $(TEST)/base ## the core's tests and fuzz with the address and undefined-behaviour sanitizers
 	@$(say) "sanitize: core/tests with -fsanitize=address,undefined"
-	$(TOOLS) cmake -S . -B build/sanitize -G Ninja -DGRIDSAMPLE_TESTS=ON -DGRIDSAMPLE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	$(TOOLS) cmake -S . -B build/sanitize -G Ninja -DGRIDSAMPLE_TESTS=ON -DGRIDSAMPLE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  "-DGRIDSAMPLE_TARGETS=$(RUNS_HERE)"
 	$(TOOLS) cmake --build build/sanitize
 	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure
+
+.PHONY: emulate
+emulate: $(TEST)/base ## the core's tests on AVX-512's loops, its instructions computed lane by lane with AVX2
+	@$(say) "emulate: core/tests, AVX-512 emulated"
+	$(TOOLS) cmake -S . -B build/emulate -G Ninja -DGRIDSAMPLE_TESTS=ON -DGRIDSAMPLE_EMULATE_AVX512=ON -DCMAKE_BUILD_TYPE=Release \
+	  "-DGRIDSAMPLE_TARGETS=baseline;avx512"
+	$(TOOLS) cmake --build build/emulate
+	$(TOOLS) ctest --test-dir build/emulate --output-on-failure
 
 .PHONY: lint
 lint: $(TEST)/base ## ruff: rules and formatting

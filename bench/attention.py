@@ -13,11 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +22,14 @@ from transformers.models.deformable_detr.modeling_deformable_detr import MultiSc
 
 import gridsample as gs
 
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
+
 RESULTS = Path(__file__).parent / "results" / "programs" / "attention.json"
 LEVELS = [(100, 134), (50, 67), (25, 34), (13, 17)]  # an image of 800 by 1066 pixels, strides 8 to 64
 PIXELS = sum(h * w for h, w in LEVELS)
 CASES = {"encoder": (1, PIXELS), "decoder": (1, 300), "decoder, batch 8": (8, 300)}  # batch, queries
 HEADS, CHANNELS, POINTS = 8, 32, 4
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def tensors(case: str) -> list[torch.Tensor]:
@@ -69,26 +67,13 @@ def inference(function: Any, leaves: list[torch.Tensor]) -> list[torch.Tensor]:
         return [function(*leaves)]
 
 
-def measure(case: str, run: Any, runs: int, clock: Any) -> dict[str, float]:
-    leaves, found, times = tensors(case), [], []
+def measure(case: str, run: Any, runs: int, clock: str) -> dict[str, float]:
+    leaves = tensors(case)
     for a, b in zip(run(ours, leaves), run(theirs, leaves), strict=True):
         agree = torch.isclose(a, b, rtol=1e-3, atol=1e-4 * float(b.detach().abs().max()))
         if float((~agree).double().mean()) > 1e-5:  # a point on a pixel's centre, but for rounding, has two derivatives
             raise AssertionError(f"{case}: {int((~agree).sum())} of {agree.numel()} numbers differ")
-    for _ in range(runs):
-        marks = [clock()]
-        for function in (theirs, ours):
-            run(function, leaves)
-            marks.append(clock())
-        times.append(marks[2] - marks[1])
-        found.append((marks[1] - marks[0]) / times[-1])
-    low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
-    return {
-        "ms": round(statistics.median(times) * 1e3, 2),
-        "ratio": round(middle, 2),
-        "low": round(low, 2),
-        "high": round(high, 2),
-    }
+    return pairs.summary(*pairs.timed([lambda: run(ours, leaves), lambda: run(theirs, leaves)], runs, clock))
 
 
 def peak(case: str, who: str) -> float:
@@ -96,22 +81,14 @@ def peak(case: str, who: str) -> float:
     function = {"ours": ours, "theirs": theirs}[who]
     both_ways(function, [t.detach()[:1, : None if k == 0 else 4].requires_grad_() for k, t in enumerate(tensors(case))])
     leaves = tensors(case)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
-    before = held("VmRSS")
-    kept = both_ways(function, leaves)
-    return held("VmHWM") - before if kept else 0.0
-
-
-def held(what: str) -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
-    return int(line.split()[1]) / 1024
+    return pairs.peak(lambda: both_ways(function, leaves))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=pairs.CLOCKS, default="wall")
     parser.add_argument("--only", nargs="*", choices=CASES, default=list(CASES))
     parser.add_argument("--peak", nargs=2, metavar=("CASE", "WHO"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -124,14 +101,10 @@ def main() -> None:
         row: dict[str, Any] = {"case": case, "batch": CASES[case][0], "queries": CASES[case][1]}
         row |= {"threads": asked.threads, "clock": asked.clock}
         for name, run in (("forward", inference), ("forward and backward", both_ways)):
-            row[name] = measure(case, run, asked.runs, CLOCKS[asked.clock])
+            row[name] = measure(case, run, asked.runs, asked.clock)
         for who in ("ours", "theirs"):
-            # large arrays go back to the system when they are freed, so that what is held is what is in use
-            returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-            command = [sys.executable, __file__, "--threads", str(asked.threads), "--peak", case, who]
-            row[f"peak MiB, {who}"] = round(
-                float(subprocess.run(command, env=returning, capture_output=True, text=True, check=True).stdout), 1
-            )
+            alone = pairs.apart(__file__, "--threads", str(asked.threads), "--peak", case, who)
+            row[f"peak MiB, {who}"] = float(alone)
         print(json.dumps(row), flush=True)
         rows = [old for old in rows if (old["case"], old["threads"]) != (case, asked.threads)] + [row]
     rows.sort(key=lambda row: (row["threads"], list(CASES).index(row["case"])))

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 
 from gridsample.bench.machine import describe, load
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 import augmentation_speed
+import pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "programs" / "augmentation.json"
 CASES = {"float32": (32, 224), "uint8": (32, 224), "one photograph": (1, 1024)}  # batch, height and width in pixels
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def images_of(case: str) -> torch.Tensor:
@@ -41,13 +41,10 @@ def images_of(case: str) -> torch.Tensor:
 def measure(case: str, rounds: int, clock: str) -> dict[str, Any]:
     images = images_of(case)
     left_out = {"kornia"} if case == "uint8" else set()  # it takes floating images only
-    seconds = augmentation_speed.timed(images, rounds, CLOCKS[clock], left_out)
+    seconds = augmentation_speed.timed(images, rounds, pairs.CLOCKS[clock], left_out)
     row: dict[str, Any] = {"case": case, "shape": list(images.shape), "rounds": rounds}
     for name, found in seconds.items():
-        ratios = [theirs / ours for theirs, ours in zip(found, seconds["gridsample"], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        figures = {"ms": statistics.median(found) * 1e3, "ratio": middle, "low": low, "high": high}
-        row[name] = {key: round(value, 2) for key, value in figures.items()}
+        row[name] = {"ms": round(1e3 * median(found), 2)} | pairs.ratios(seconds["gridsample"], found)
     return row
 
 
@@ -71,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=pairs.CLOCKS, default="wall")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     about = describe(["gridsample", "torch", "kornia"])

@@ -11,14 +11,12 @@ backward pass.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
-import os
-import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,32 +24,21 @@ import torch
 import torch.nn.functional as F
 
 import gridsample as gs
+from gridsample.bench.machine import describe, load
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
 
 RESULTS = Path(__file__).parent / "results" / "programs" / "complete.json"
 SIDE = 128
-SECOND = {"one image": (1, 8, 256, False), "batch": (8, 16, 64, False), "features": (1, 64, 128, False),
-          "one image, random points": (1, 8, 256, True)}  # fmt: skip
-
-
-SMALL = (1, 1, 8, False)
-
-
-def quartiles(ours: Callable[[], Any], theirs: Callable[[], Any], runs: int) -> dict[str, float]:
-    ratios, times = [], []
-    for _ in range(runs):
-        marks = [time.perf_counter()]
-        for call in (theirs, ours):
-            call()
-            marks.append(time.perf_counter())
-        times.append(marks[2] - marks[1])
-        ratios.append((marks[1] - marks[0]) / times[-1])
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return {
-        "ms": round(statistics.median(times) * 1e3, 2),
-        "ratio": round(middle, 2),
-        "low": round(low, 2),
-        "high": round(high, 2),
-    }
+SECOND = {
+    "one image": (1, 8, 256, False),  # batch, channels, side in pixels; points in order, or anywhere
+    "batch": (8, 16, 64, False),
+    "features": (1, 64, 128, False),
+    "one image, random points": (1, 8, 256, True),
+    "small": (1, 1, 8, False),  # what a call costs, whatever its size; its memory is not asked for
+}
+GOALS = {"bspline3": 10.0, "second backward": 8.0, "peak": 1 / 3}  # times faster; the share of torch's peak
 
 
 def splines(threads: int, runs: int) -> list[dict[str, Any]]:
@@ -84,14 +71,22 @@ def splines(threads: int, runs: int) -> list[dict[str, Any]]:
         assert difference < 1e-4, f"{name}: {difference}"
         rows.append(
             {"what": "bspline3, 3D", "peer": name, "threads": threads, "difference": difference}
-            | quartiles(ours, theirs, runs)
+            | pairs.summary(*pairs.timed((ours, theirs), runs))
         )
     return rows
 
 
 def prepared(case: str, who: str) -> Callable[[], Any]:
     """The second backward pass alone, of a graph that is kept."""
-    batch, channels, side, scattered = SECOND.get(case, SMALL)
+    sample, (image, grid), weigh = given(case, who)
+    once = torch.autograd.grad(sample(image, grid, align_corners=False), (image, grid), weigh, create_graph=True)
+    along = [torch.rand_like(one) for one in once]
+    return lambda: torch.autograd.grad(once, (weigh, image, grid), along, retain_graph=True)
+
+
+def given(case: str, who: str) -> tuple[Any, list[torch.Tensor], torch.Tensor]:
+    """The function, what it samples, and a gradient of its values."""
+    batch, channels, side, scattered = SECOND[case]
     torch.manual_seed(0)
     image = torch.rand(batch, channels, side, side, requires_grad=True)
     turned = torch.tensor([[[0.9, 0.1, 0], [-0.1, 0.9, 0]]]).expand(batch, 2, 3)
@@ -102,10 +97,18 @@ def prepared(case: str, who: str) -> Callable[[], Any]:
     )
     grid = grid.contiguous().requires_grad_()
     weigh = torch.rand(batch, channels, side, side, requires_grad=True)
-    sample = {"ours": gs.grid_sample, "theirs": F.grid_sample}[who]
-    once = torch.autograd.grad(sample(image, grid, align_corners=False), (image, grid), weigh, create_graph=True)
-    along = [torch.rand_like(one) for one in once]
-    return lambda: torch.autograd.grad(once, (weigh, image, grid), along, retain_graph=True)
+    return {"ours": gs.grid_sample, "theirs": F.grid_sample}[who], [image, grid], weigh
+
+
+def before_it(case: str) -> list[Callable[[], Any]]:
+    """Our forward pass, and our first backward pass."""
+    sample, leaves, weigh = given(case, "ours")
+    plain, made = [leaf.detach() for leaf in leaves], weigh.detach()
+    values = sample(*leaves, align_corners=False)
+    return [
+        lambda: sample(*plain, align_corners=False),
+        lambda: torch.autograd.grad(values, leaves, made, retain_graph=True),
+    ]
 
 
 def second(threads: int, runs: int) -> list[dict[str, Any]]:
@@ -115,31 +118,50 @@ def second(threads: int, runs: int) -> list[dict[str, Any]]:
         ours, theirs = prepared(case, "ours"), prepared(case, "theirs")
         for one, other in zip(ours(), theirs(), strict=True):
             assert float((one - other).abs().max()) < 1e-3 * float(other.abs().max()), case
-        row: dict[str, Any] = {"what": "second backward", "case": case, "threads": threads} | quartiles(
-            ours, theirs, runs
-        )
-        for who in ("ours", "theirs"):
-            returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-            command = [sys.executable, __file__, "--threads", str(threads), "--peak", case, who]
-            row[f"peak MiB, {who}"] = float(
-                subprocess.run(command, env=returning, capture_output=True, text=True, check=True).stdout
-            )
+        row: dict[str, Any] = {"what": "second backward", "case": case, "threads": threads}
+        row |= pairs.summary(*pairs.timed((ours, theirs), runs))
+        for name, times in zip(("forward", "backward"), pairs.timed(before_it(case), 2 * runs), strict=True):
+            row[f"ms, {name}"] = round(1e3 * median(times), 3)
         rows.append(row)
+        if case == "small":
+            continue
+        for who in ("ours", "theirs"):
+            alone = pairs.apart(__file__, "--threads", str(threads), "--peak", case, who)
+            row[f"peak MiB, {who}"] = float(alone)
     return rows
 
 
 def peak(case: str, who: str) -> float:
     prepared("small", who)()  # what is loaded and kept at a first call
-    call = prepared(case, who)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
-    before = held("VmRSS")
-    kept = call()
-    return round(held("VmHWM") - before if kept else 0.0, 1)
+    return pairs.peak(prepared(case, who))
 
 
-def held(what: str) -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
-    return int(line.split()[1]) / 1024
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """As docs/derivatives.md has it; what misses its goal is bold."""
+    lines = ["| B-spline 3 of 128³ voxels, against | threads | ours | times faster | quartiles | largest difference |"]
+    lines.append("|---" * 6 + "|")
+    for row in (row for row in rows if row["what"].startswith("bspline3")):
+        cells = [f"{row['ms']:.0f} ms", bold(row["ratio"], GOALS["bspline3"]), f"{row['low']:.1f} to {row['high']:.1f}"]
+        lines.append(f"| {row['peer']} | {row['threads']} | {' | '.join(cells)} | {row['difference']:.0e} |")
+    heads = (
+        "second backward pass | threads | ours | times faster | quartiles | peak, ours | torch's | forward | backward"
+    )
+    lines += ["", f"| {heads} |", "|---" * 9 + "|"]
+    for row in (row for row in rows if row["what"] == "second backward"):
+        batch, channels, side, _ = SECOND[row["case"]]
+        cells = [f"{row['case']}, {batch}×{channels}×{side}×{side}", str(row["threads"]), f"{row['ms']:.2f} ms"]
+        cells += [bold(row["ratio"], GOALS["second backward"]), f"{row['low']:.1f} to {row['high']:.1f}"]
+        cells += [
+            f"{row[f'peak MiB, {who}']:.1f} MiB" if f"peak MiB, {who}" in row else "" for who in ("ours", "theirs")
+        ]
+        lines.append(
+            f"| {' | '.join([*cells, *(f'{row[name]:.2f} ms' for name in ('ms, forward', 'ms, backward'))])} |"
+        )
+    return "\n".join(lines)
+
+
+def bold(ratio: float, goal: float) -> str:
+    return f"{ratio:.1f}" if ratio >= goal else f"**{ratio:.1f}**"
 
 
 def main() -> None:
@@ -153,18 +175,16 @@ def main() -> None:
         torch.set_num_threads(int(asked.threads))
         print(peak(*asked.peak))
         return
+    about = describe(("gridsample", "numpy", "torch", "scipy", "torch-interpol"))
     rows = []
     for threads in map(int, asked.threads.split(",")):
         for name, measure in (("spline", splines), ("second", second)):
             for row in measure(threads, asked.runs) if name in asked.only else ():
                 print(json.dumps(row), flush=True)
                 rows.append(row)
-    about = {
-        "torch": torch.__version__,
-        "gridsample": gs.__version__,
-        "target": gs._core.engine.target(),
-        "load": os.getloadavg()[0],
-    }
+    print(table(rows))
+    about["date"] = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC"
+    about |= {"runs": asked.runs, "load": [about["load"], load()]}  # before and after
     RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,9 @@ import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
 import gridsample as gs
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
 
 RESULTS = Path(__file__).parent / "results" / "programs" / "jax.json"
 CASES = {
@@ -61,22 +63,13 @@ def gradient(function: Any) -> Any:
 
 def measure(case: str, wrapped: Any, runs: int) -> dict[str, float]:
     given = arrays(case)
-    programs = [jax.jit(wrapped(function)) for function in (theirs, ours)]
+    programs = [jax.jit(wrapped(function)) for function in (ours, theirs)]
     for a, b in zip(*(jax.tree.leaves(program(*given)) for program in programs), strict=True):
         agree = np.isclose(a, b, rtol=1e-3, atol=1e-4 * float(np.abs(b).max()))
         if (~agree).mean() > 1e-5:  # a point on a pixel's centre, but for rounding, has two derivatives
             raise AssertionError(f"{case}: {int((~agree).sum())} of {agree.size} numbers differ")
-    found, times = [], []
-    for _ in range(runs):
-        marks = [time.perf_counter()]
-        for program in programs:
-            jax.block_until_ready(program(*given))
-            marks.append(time.perf_counter())
-        times.append(marks[2] - marks[1])
-        found.append((marks[1] - marks[0]) / times[-1])
-    low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
-    ms = statistics.median(times) * 1e3
-    return {"ms": round(ms, 3), "ratio": round(middle, 2), "low": round(low, 2), "high": round(high, 2)}
+    calls = [lambda program=program: jax.block_until_ready(program(*given)) for program in programs]
+    return pairs.summary(*pairs.timed(calls, runs))
 
 
 def main() -> None:

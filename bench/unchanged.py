@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 import sys
-import time
 import warnings
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -27,6 +26,7 @@ import gridsample as gs
 
 sys.path.insert(0, str(Path(__file__).parent))
 import models
+import pairs
 import warps
 
 RESULTS = Path(__file__).parent / "results" / "programs" / "unchanged.json"
@@ -88,29 +88,10 @@ def compare(program: Program) -> tuple[float, str]:
     return worst, acceleration.report()
 
 
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}  # "cpu" with one thread: little harmed by other programs
-
-
-def ratios(work: Any, runs: int, clock: Any) -> tuple[list[float], list[float]]:
-    """Seconds without, and the ratios of neighbours."""
-    times: list[float] = []
-    found: list[float] = []
-    for run in range(runs):
-        seconds = {}
-        for accelerated in (False, True) if run % 2 else (True, False):
-            with gs.torch.accelerate() if accelerated else contextlib.nullcontext():
-                start = clock()
-                work()
-                seconds[accelerated] = clock() - start
-        times.append(seconds[False])
-        found.append(seconds[False] / seconds[True])
-    return times, found
-
-
-def summary(times: list[float], found: list[float]) -> dict[str, float]:
-    low, _middle, high = statistics.quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
-    figures = {"torch_ms": statistics.median(times) * 1e3, "ratio": statistics.median(found), "low": low, "high": high}
-    return {name: round(value, 3) for name, value in figures.items()}
+def faster(work: Any, runs: int, clock: str) -> dict[str, float]:
+    """Milliseconds without, and the ratios of neighbours: the time without over the time with."""
+    times = pairs.timed((work, work), runs, clock, around=(gs.torch.accelerate, contextlib.nullcontext))
+    return {"torch_ms": round(1e3 * median(times[1]), 3)} | pairs.ratios(*times, digits=3)
 
 
 def measure(name: str, side: int, runs: int, clock: str) -> dict[str, Any]:
@@ -119,7 +100,7 @@ def measure(name: str, side: int, runs: int, clock: str) -> dict[str, Any]:
     row = {"name": name, "kind": "model" if name in models.FAMILIES else "warp", "side": side, "runs": runs}
     row |= {"difference": float(f"{difference:.2g}"), "calls": report.split("\n")}
     for what, work in (("inference", program.inference), ("training", program.training)):
-        row[what] = summary(*ratios(work, runs, CLOCKS[clock]))
+        row[what] = faster(work, runs, clock)
     return row
 
 
@@ -129,7 +110,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=384)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=pairs.CLOCKS, default="wall")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(asked.threads)

@@ -26,9 +26,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx_
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["choosing/*"]
 default_role = "py:obj"
-# Pages that are in a list and not there: tests/docs/test_pages.py names them, and allows those still to be written.
 # What Sphinx would keep of the gallery's configuration holds functions.
-suppress_warnings = ["toc.not_readable", "config.cache"]
+suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
 html_title = f"gridsample {release}"

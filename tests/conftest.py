@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import os
 
-# Programs of tests run once: compiling them takes JAX most of the time, running them none.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-
 # Several processes share the cores: threads that wait for work must not keep others from theirs.
 if os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

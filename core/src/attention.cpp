@@ -3,38 +3,26 @@
 #include "gridsample/attention.hpp"
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 
 #include "attention.hpp"
 #include "choose.hpp"
 #include "clear.hpp"
-#include "gridsample/sample.hpp"
 #include "memory.hpp"
 #include "threads.hpp"
+#include "views.hpp"
 
 namespace gridsample {
 namespace {
 
-void expect(bool holds, const char* what) {
-  if (!holds) throw std::invalid_argument(std::string("gridsample engine: attention: ") + what);
-}
-
-std::int64_t item(Scalar scalar) { return scalar == Scalar::f32 ? 4 : 8; }
-
 // Are the last `axes` axes one after another in memory?
 bool dense(const View& view, int axes) {
   if (std::find(view.shape, view.shape + view.rank, 0) != view.shape + view.rank) return true;
-  std::int64_t expected = item(view.scalar);
+  std::int64_t expected = bytes_of(view.scalar);
   for (int i = view.rank - 1; i >= view.rank - axes; --i) {
     if (view.shape[i] > 1 && view.stride[i] != expected) return false;
     expected *= view.shape[i];
   }
   return true;
-}
-
-bool same(const View& a, const View& b) {
-  return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
 }
 
 Attention::Rows rows_of(const View* view) {
@@ -46,7 +34,7 @@ struct Made {
   Attention job;
   Scalar scalar;
   int axes;
-  double taps;
+  double reads;
 };
 
 Made make(const View& value, const View& locations, const View& weights, const Sizes& sizes, const View& out) {
@@ -79,7 +67,7 @@ Made make(const View& value, const View& locations, const View& weights, const S
   Attention& job = made.job;
   job.batch = value.shape[0];
   job.channels = value.shape[3];
-  job.item = item(value.scalar);
+  job.item = bytes_of(value.scalar);
   job.coords_f64 = locations.scalar == Scalar::f64;
   job.value = rows_of(&value);
   job.out = rows_of(&out);
@@ -93,16 +81,15 @@ Made make(const View& value, const View& locations, const View& weights, const S
   job.sizes = sizes.data();
   made.scalar = value.scalar;
   made.axes = axes;
-  made.taps = double(job.batch) * double(job.queries) * double(job.heads) * double(levels) * double(points) *
+  made.reads = double(job.batch) * double(job.queries) * double(job.heads) * double(levels) * double(points) *
               double(job.channels) * double(1 << axes);
   return made;
 }
 
 void run(const Made& made, int way, std::int64_t tasks, int threads) {
   if (tasks == 0) return;
-  const double each = has_team() ? 1 << 13 : 1 << 15;  // as for the other verbs
-  const int useful = int(std::clamp(made.taps / each, 1.0, double(std::max(threads, 1))));
-  run_tasks(made.job, attention_loop(way, made.job.coords_f64, made.axes, made.scalar), tasks, useful);
+  const Loop loop = attention_loop(way, made.job.coords_f64, made.axes, made.scalar);
+  run_tasks(made.job, loop, tasks, worthwhile(made.reads, threads));
 }
 
 }  // namespace
@@ -118,11 +105,11 @@ void attention(const View& value, const View& locations, const View& weights, co
 void attention_backward(const View& grad, const View& value, const View& locations, const View& weights, const Sizes& sizes,
                         const View* to_value, const View* to_locations, const View* to_weights, int threads) {
   Made made = make(value, locations, weights, sizes, grad);
-  expect(!to_value || (same(*to_value, value) && dense(*to_value, 1)), "a gradient of value shaped like it, its channels dense");
+  expect(!to_value || (same_shape(*to_value, value) && dense(*to_value, 1)), "a gradient of value shaped like it, its channels dense");
   // one distance between pixels serves both
   expect(!to_value || value.shape[1] <= 1 || to_value->stride[1] == value.stride[1], "value and its gradient in one layout");
-  expect(!to_locations || (same(*to_locations, locations) && dense(*to_locations, 3)), "a gradient of locations like them, dense");
-  expect(!to_weights || (same(*to_weights, weights) && dense(*to_weights, 2)), "a gradient of weights like them, dense");
+  expect(!to_locations || (same_shape(*to_locations, locations) && dense(*to_locations, 3)), "a gradient of locations like them, dense");
+  expect(!to_weights || (same_shape(*to_weights, weights) && dense(*to_weights, 2)), "a gradient of weights like them, dense");
   made.job.to_value = rows_of(to_value);
   made.job.to_places = rows_of(to_locations);
   made.job.to_shares = rows_of(to_weights);

@@ -29,8 +29,8 @@ template <class T, int D, int K> struct Block {
   static constexpr int vectors = capacity / lanes<T>;
   static constexpr int ahead = 512;  // points between asking for a tap and reading it: measured
 
-  // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below
-  int rows, cols, pitch, points;
+  // the tile: `rows` rows of `cols` points, `pitch` apart in the arrays below; `plane_rows` of them in each plane
+  int rows, cols, pitch, points, plane_rows;
   int64_t batch, outer_coords, outer_values, outer_grad_coords;  // byte offsets of the tile's first point
   int64_t place[3];  // its index in the output, if that has no more than three axes: of the last ones
   bool any_dead;
@@ -56,6 +56,18 @@ template <class T, int D, int K> struct Block {
   Run runs[vectors];
   int run_count;
   T outside, fill;
+
+  // From the tile's first point to a row's, in an array indexed by output points.
+  GS_INLINE int64_t row_offset(const PointArray& array, int row) const {
+    if (row < plane_rows) return row * array.row;
+    return row / plane_rows * array.plane + row % plane_rows * array.row;
+  }
+  // Where a row lies in the output, by memory axis; the last one's is the column's.
+  GS_INLINE void place_row(int row, double* at) const {
+    at[D - 1] = 0;
+    if constexpr (D > 1) at[D - 2] = double(place[1] + row % plane_rows);
+    if constexpr (D > 2) at[0] = double(place[0] + row / plane_rows);
+  }
 
   // Notes what the next vectors of a row are; vectors are noted in order.
   GS_INLINE void note(int row, int col, int vectors, Where where) {

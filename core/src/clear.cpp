@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "views.hpp"
+
 namespace gridsample {
 namespace {
 
@@ -22,7 +24,7 @@ void clear(const View& view, int axis, char* at, std::int64_t bytes) {
 void clear(const View& view) {
   for (int d = 0; d < view.rank; ++d)
     if (view.shape[d] == 0) return;
-  clear(view, view.rank, view.data, view.scalar == Scalar::f32 ? 4 : 8);
+  clear(view, view.rank, view.data, bytes_of(view.scalar));
 }
 
 namespace {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dispatch: the public verbs. Checks that views fit, resolves them to a Job, cuts the work into tasks, and runs the loop
-// of the target in use. The only place that decides between loops.
+// of the target in use.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <stdexcept>
-#include <thread>
+#include <vector>
 
 #include "choose.hpp"
 #include "clear.hpp"
@@ -14,74 +13,15 @@
 #include "job.hpp"
 #include "memory.hpp"
 #include "threads.hpp"
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
+#include "views.hpp"
 
 namespace gridsample {
 
-// GS_TARGETS(X): X of every instruction set that was built, slowest first. CMakeLists.txt says which.
-#define GS_DECLARE(name) namespace name { extern const Loops float_loops, double_loops; }
-GS_TARGETS(GS_DECLARE)
-
 namespace {
 
-const Target all_targets[] = {
-#define GS_TARGET_OF(name) {#name, {&name::float_loops, &name::double_loops}},
-    GS_TARGETS(GS_TARGET_OF)};
-
-bool usable(const std::string& name) {
-#if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (name == "avx2") return avx2;
-  if (name == "avx512")
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-#endif
-  return true;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-const Target* find_target(const std::string& name) {
-  for (const Target& t : all_targets)
-    if (name == t.name && usable(name)) return &t;
-  throw std::invalid_argument("instruction set: expected one of " + listed(targets()) + ", got '" + name +
-                              "'; choose one of those or unset GRIDSAMPLE_TARGET");
-}
-
-std::atomic<const Target*>& chosen() {
-  static std::atomic<const Target*> target = [] {
-    const char* forced = std::getenv("GRIDSAMPLE_TARGET");
-    return find_target(forced && *forced ? forced : targets().back());
-  }();
-  return target;
-}
-
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("gridsample engine: " + what); }
-
-void expect(bool holds, const char* what) {
-  if (!holds) refuse(what);
-}
-
 std::int64_t batch_of(std::int64_t a, std::int64_t b) {
-  expect(a == b || a == 1 || b == 1, "batches of image and coords must be equal or 1");
+  expect(a == b || a == 1 || b == 1, "batches of image and coords that are equal or 1");
   return a == 1 ? b : a;
-}
-
-bool same_shape(const View& a, const View& b) {
-  return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
-}
-
-bool alike(const View& a, const View& b) {  // in memory, too
-  bool same = same_shape(a, b);
-  for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
-  return same;
 }
 
 PointArray point_array(const View& v, int first_point, int points, bool component) {
@@ -92,6 +32,7 @@ PointArray point_array(const View& v, int first_point, int points, bool componen
   if (component) a.component = v.stride[v.rank - 1];
   const auto at = [&](int i) { return v.stride[first_point + i]; };
   for (int i = 0; i + 2 < points; ++i) a.outer[i] = at(i);
+  a.plane = points >= 3 ? at(points - 3) : 0;
   a.row = points >= 2 ? at(points - 2) : 0;
   a.col = points >= 1 ? at(points - 1) : 0;
   return a;
@@ -130,6 +71,15 @@ void cut_tiles(Job& job, int taps) {
   const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
   job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
   job.long_rows = job.cols >= 64;
+  std::int64_t planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
+  job.tile_planes = 1;
+  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || (made && job.grad_coords.data))) {
+    // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
+    // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
+    job.tile_cols = std::min<std::int64_t>(job.cols, 64);
+    job.tile_rows = std::min<std::int64_t>(job.rows, 8);
+    job.tile_planes = std::min<std::int64_t>(planes, 8);
+  }
   if (!made && !job.long_rows && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
     job.tile_cols = job.target ? std::max<std::int64_t>(job.tile_rows * job.cols, 1) : capacity;
     job.cols *= job.rows;
@@ -137,12 +87,14 @@ void cut_tiles(Job& job, int taps) {
     if (!job.target) {
       for (int i = 0; i < job.outer_rank; ++i) job.cols *= job.outer_shape[i];
       job.outer_rank = 0;
+      planes = 1;
     }
   }
   job.row_tiles = (job.rows + job.tile_rows - 1) / job.tile_rows;
   job.col_tiles = (job.cols + job.tile_cols - 1) / job.tile_cols;
-  job.tiles = job.row_tiles * job.col_tiles;
-  for (int i = 0; i < job.outer_rank; ++i) job.tiles *= job.outer_shape[i];
+  job.plane_tiles = (planes + job.tile_planes - 1) / job.tile_planes;
+  job.tiles = job.row_tiles * job.col_tiles * job.plane_tiles;
+  for (int i = 0; i + 1 < job.outer_rank; ++i) job.tiles *= job.outer_shape[i];
 }
 
 // An axis of at most this many pixels makes an image small: found by measuring digits of 28 pixels.
@@ -158,7 +110,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(axes >= 1 && axes <= max_axes, "1 to 3 axes");
   const int taps = problem.kernel.taps;
   expect(taps == 1 || taps == 2 || taps == 4, "a kernel of 1, 2 or 4 taps");
-  expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "the kernel's degree");
+  expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "a kernel whose pieces are of a degree from 0 to the greatest in the table");
   const View &image = *(arrays.image ? arrays.image : arrays.target), &coords = *arrays.coords, &values = *arrays.values;
   const bool made = problem.given != Given::points;
   const int points = made ? axes : coords.rank - 2;
@@ -185,7 +137,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   for (int d = 0; d < axes; ++d) {
     const Axis& axis = problem.axis[d];
     expect(axis.component >= 0 && axis.component < axes, "coordinate components inside 0 .. axes - 1");
-    expect(axis.rule.family != table::Family::periodic || (axis.rule.shift >= 0 && axis.rule.p1 >= 1), "the boundary");
+    expect(axis.rule.family != table::Family::periodic || (axis.rule.shift >= 0 && axis.rule.p1 >= 1), "a boundary whose period is a pixel or more");
     used |= 1u << axis.component;
     job.buries = job.buries || axis.rule.sign < 0;
     job.size[d] = image.shape[2 + d];
@@ -205,7 +157,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
     extent += std::abs(job.image_stride[d]) * job.size[d];
   }
   job.short_offsets = extent < (std::int64_t(1) << 31);
-  job.item = image.scalar == Scalar::f32 ? 4 : 8;
+  job.item = bytes_of(image.scalar);
   job.unit_column = job.image_stride[axes - 1] == job.item;
 
   const Axis& fastest = problem.axis[axes - 1];
@@ -236,11 +188,6 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   return job;
 }
 
-Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
-  const int taps = job.problem.kernel.taps;
-  return (*chosen().load()->loops[int(scalar)])[int(verb)][job.problem.axes - 1][taps == 1 ? 0 : taps == 2 ? 1 : 2];
-}
-
 // Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
 constexpr double streamed_bytes = 16 << 20;
 
@@ -250,13 +197,14 @@ double points_of(const Job& job) {
   return points;
 }
 
-// Threads cost some microseconds to wake, a borrowed team less: a thread for every this many tap reads.
-double reads_per_thread() { return has_team() ? 1 << 13 : 1 << 15; }
-
-int worthwhile(const Job& job, int threads) {
+double reads_of(const Job& job) {  // taps that are read
   double reads = double(job.batch) * double(job.channels) * points_of(job);
   for (int d = 0; d < job.problem.axes; ++d) reads *= job.problem.kernel.taps;
-  return int(std::clamp(reads / reads_per_thread(), 1.0, double(std::max(threads, 1))));
+  return reads;
+}
+
+Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
+  return verb_loop(verb, job.problem.axes, job.problem.kernel.taps, scalar);
 }
 
 bool empty(const Job& job) { return job.batch == 0 || job.channels == 0 || job.tiles == 0; }
@@ -271,7 +219,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad});
   if (empty(job)) return;
   expect_writes(out);
-  threads = worthwhile(job, threads);
+  threads = worthwhile(reads_of(job), threads);
   job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(job.item) >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
@@ -281,7 +229,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
 void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
   if (job.image_batches == 0 || job.channels == 0) return;
   const Loop loop = loop_for(verb, job, scalar);
-  threads = worthwhile(job, threads);
+  threads = worthwhile(reads_of(job), threads);
   const std::int64_t tasks = job.batch * job.tiles;
   if (threads == 1 || tasks < 2 || job.image_batches >= 2 * threads) return run_tasks(job, loop, job.image_batches, threads);
   Turns turns(job.image_batches * job.channels);
@@ -355,7 +303,7 @@ void backward(const Problem& problem, const View& grad, const View& image, const
     with_matrices(job, [&](const Job& whole) {
       if (job.coords_batches > 0 && job.tiles > 0)
         run_tasks(whole, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
-                  worthwhile(job, threads));
+                  worthwhile(reads_of(job), threads));
     });
   }
 }
@@ -370,30 +318,12 @@ void second_backward(const Problem& problem, const View* by_image, const View& b
   Second job{make_job(problem, {&image, &coords, &grad, &by_coords, to_image, false}), by_image ? by_image->data : nullptr,
              by_coords.data, to_grad ? to_grad->data : nullptr, to_coords ? to_coords->data : nullptr};
   for (const View* to : {to_grad, to_image, to_coords}) if (to) expect_writes(*to);
-  threads = worthwhile(job, threads);
+  threads = worthwhile(reads_of(job), threads);
   const bool whole = to_image && (threads == 1 || job.image_batches >= 2 * threads || job.tiles < 2);
   Turns turns(whole ? 0 : job.image_batches * job.channels);
   job.turns = to_image && !whole ? &turns : nullptr;
   if (job.turns) run_tasks(job, clear_task, clear_tasks(job), threads);
   run_tasks(job, second_loop(problem.axes, problem.kernel.taps, image.scalar), whole ? job.batch : job.batch * job.tiles, threads);
-}
-
-std::vector<std::string> targets() {
-  std::vector<std::string> names;
-  for (const Target& t : all_targets)
-    if (usable(t.name)) names.push_back(t.name);
-  return names;
-}
-
-std::string target() { return chosen().load()->name; }
-void set_target(const std::string& name) { chosen().store(find_target(name)); }
-
-int hardware_threads() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-  return std::max(1, int(std::thread::hardware_concurrency()));
 }
 
 }  // namespace gridsample

@@ -21,7 +21,7 @@ constexpr int tile_points(int axes, int taps) { return axes * taps <= 8 ? 4096 :
 struct PointArray {
   char* data;
   std::int64_t batch, channel, component;
-  std::int64_t outer[max_rank], row, col;
+  std::int64_t outer[max_rank], plane, row, col;  // a plane's is that of the last outer axis, if there is one
 };
 
 struct Job {
@@ -48,7 +48,7 @@ struct Job {
   int outer_rank;
   bool long_rows;  // of points, before any were joined
   std::int64_t outer_shape[max_rank], rows, cols;
-  std::int64_t tile_rows, tile_cols, row_tiles, col_tiles, tiles;
+  std::int64_t tile_planes, tile_rows, tile_cols, plane_tiles, row_tiles, col_tiles, tiles;
 
   // How the work is cut into tasks; never changes a bit of the result.
   std::int64_t channel_blocks;
@@ -69,11 +69,5 @@ struct Scratch {
 using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job
 
 using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
-
-// An instruction set, and its loops for float and double.
-struct Target {
-  const char* name;
-  const Loops* loops[2];
-};
 
 }  // namespace gridsample

@@ -201,6 +201,8 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   const int64_t col0 = tile % job.col_tiles * job.tile_cols;
   const int64_t row0 = tile / job.col_tiles % job.row_tiles * job.tile_rows;
   int64_t outer = tile / job.col_tiles / job.row_tiles;
+  const int64_t plane0 = outer % job.plane_tiles * job.tile_planes, planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
+  outer /= job.plane_tiles;
   const auto start = [&](const PointArray& a, int64_t b) { return b * a.batch + row0 * a.row + col0 * a.col; };
   block.batch = batch;
   block.place[1] = row0;
@@ -209,14 +211,16 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   block.outer_values = start(job.values, batch);
   block.outer_grad_coords = start(job.grad_coords, job.coords_batches == 1 ? 0 : batch);
   for (int a = job.outer_rank - 1; a >= 0; --a) {
-    const int64_t at = outer % job.outer_shape[a];
-    outer /= job.outer_shape[a];
+    const bool is_plane = a == job.outer_rank - 1;
+    const int64_t at = is_plane ? plane0 : outer % job.outer_shape[a];
+    if (!is_plane) outer /= job.outer_shape[a];
     block.place[0] = at;
     block.outer_coords += at * job.coords.outer[a];
     block.outer_values += at * job.values.outer[a];
     block.outer_grad_coords += at * job.grad_coords.outer[a];
   }
-  block.rows = int(job.rows - row0 < job.tile_rows ? job.rows - row0 : job.tile_rows);
+  block.plane_rows = int(job.rows - row0 < job.tile_rows ? job.rows - row0 : job.tile_rows);
+  block.rows = block.plane_rows * int(planes - plane0 < job.tile_planes ? planes - plane0 : job.tile_planes);
   block.cols = int(job.cols - col0 < job.tile_cols ? job.cols - col0 : job.tile_cols);
   block.pitch = (block.cols + lanes<T> - 1) / lanes<T> * lanes<T>;
   block.points = block.rows * block.pitch;

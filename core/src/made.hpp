@@ -31,7 +31,8 @@ template <class C, int D> struct MadeRow {
   bool divides;
 
   template <class B> MadeRow(const Matrix<D>& matrix, const B& block, int row) : divides(matrix.divides) {
-    const double place[3] = {D == 3 ? double(block.place[0]) : double(block.place[1] + row), double(block.place[1] + row), 0};
+    double place[3];
+    block.place_row(row, place);
     for (int c = 0; c < D + divides; ++c) {
       double constant = matrix.entry[c][D];
       for (int d = 0; d + 1 < D; ++d) constant += matrix.entry[c][d] * place[d];
@@ -62,7 +63,7 @@ template <class C, int D, class B> const char* make_row(const Job& job, B& block
 
 // Where a row of the tile's coordinates stands: in the caller's array, or just made.
 template <class C, int D, class B> GS_INLINE const char* coords_row(const Job& job, B& block, int row) {
-  if (job.problem.given == Given::points) return job.coords.data + block.outer_coords + row * job.coords.row;
+  if (job.problem.given == Given::points) return job.coords.data + block.outer_coords + block.row_offset(job.coords, row);
   return make_row<C, D>(job, block, row);
 }
 GS_INLINE int64_t coords_col(const Job& job, int64_t packed) {
@@ -99,7 +100,8 @@ void matrix_gradient(const Job& job, const B& block, int64_t batch, const T (*al
       sum[D] += last;
       moment[D] += last * place;
     }
-    const double places[3] = {D == 3 ? double(block.place[0]) : double(block.place[1] + row), double(block.place[1] + row), 0};
+    double places[3];
+    block.place_row(row, places);
     for (int c = 0; c < D + made.divides; ++c) {
       double whole = 0, grown = 0;
       for (int l = 0; l < lanes<T>; ++l) whole += double(sum[c][l]), grown += double(moment[c][l]);

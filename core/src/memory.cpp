@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 
+#include "views.hpp"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,7 +20,7 @@ constexpr std::int64_t large = 4 << 20;
 }  // namespace
 
 void expect_writes(const View& view) {
-  std::int64_t bytes = view.scalar == Scalar::f32 ? 4 : 8, span = bytes;
+  std::int64_t bytes = bytes_of(view.scalar), span = bytes;
   for (int i = 0; i < view.rank; ++i) {
     if (view.shape[i] < 1) return;
     bytes *= view.shape[i];

@@ -5,22 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "choose.hpp"
 #include "gridsample/sample.hpp"
 #include "lines.hpp"
 #include "threads.hpp"
+#include "views.hpp"
 
 namespace gridsample {
 
 namespace {
-
-void expect(bool holds, const char* what) {
-  if (!holds) throw std::invalid_argument(std::string("gridsample engine: ") + what);
-}
 
 // The boundary's rule for an index: its pixel and sign; false for a hole.
 bool fold(const table::BoundaryRow& rule, std::int64_t n, std::int64_t i, std::int64_t& pixel, double& sign) {
@@ -180,17 +175,15 @@ void lay_out(Lines& work, const View& from, const View& to, int axis) {
 
 // Found by measuring: rows of several cache lines where they are adjacent, while all of a block's stay in the first cache.
 constexpr std::int64_t narrow = 64, broad = 256, near_bytes = 64 << 10;
-constexpr double numbers_per_thread = 1 << 15;
 
 }  // namespace
 
 void prefilter(const Spline& spline, const table::BoundaryRow& rule, bool adjoint, const View& from, const View& to, int axis,
                int threads) {
   expect(spline.reach >= 1 && spline.reach <= max_reach, "a spline that reaches 1 to 3 pixels");
-  expect(from.rank == to.rank && from.scalar == to.scalar && std::equal(from.shape, from.shape + from.rank, to.shape),
-         "coefficients shaped like the image");
+  expect(same_shape(from, to), "coefficients shaped like the image");
   expect(axis >= 0 && axis < to.rank, "one of the image's axes");
-  expect(rule.family != table::Family::periodic || (rule.shift >= 0 && rule.p1 >= 1), "the boundary");
+  expect(rule.family != table::Family::periodic || (rule.shift >= 0 && rule.p1 >= 1), "a boundary whose period is a pixel or more");
   double count = 1;
   for (int a = 0; a < to.rank; ++a) {
     expect(to.shape[a] <= 1 || to.stride[a] != 0, "memory for every coefficient");
@@ -206,14 +199,14 @@ void prefilter(const Spline& spline, const table::BoundaryRow& rule, bool adjoin
   work.from = from.data, work.to = to.data;
   work.from_step = from.stride[axis], work.to_step = to.stride[axis];
   lay_out(work, from, to, axis);
-  const std::int64_t item = to.scalar == Scalar::f32 ? 4 : 8;
+  const std::int64_t item = bytes_of(to.scalar);
   work.row_bytes = int(work.to_line == item && n * broad <= near_bytes ? broad : narrow);
   work.long_lines = n * work.row_bytes > std::int64_t(sizeof(Scratch::memory));
   const std::int64_t wide = work.long_lines ? 1 : work.row_bytes / item;
   work.blocks = (work.lines + wide - 1) / wide;
   std::int64_t tasks = work.blocks;
   for (int a = 0; a < work.outer; ++a) tasks *= work.outer_size[a];
-  run_tasks(work, lines_loop(to.scalar), tasks, int(std::clamp(count / numbers_per_thread, 1.0, double(std::max(threads, 1)))));
+  run_tasks(work, lines_loop(to.scalar), tasks, worthwhile(count, threads));
 }
 
 }  // namespace gridsample

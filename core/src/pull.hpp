@@ -76,7 +76,7 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
     const char* base = image + c * job.image_channel;
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
-      char* start = out + run.row * job.values.row + run.col * job.values.col;
+      char* start = out + block.row_offset(job.values, run.row) + run.col * job.values.col;
       if (run.where == Where::interior) {
         pull_run<T>(job, block, run, start, [&](int p) {
           interior.ask_ahead(base, p);
@@ -123,7 +123,7 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
         slope = folded == Vec<T>{} ? Vec<T>{} : slope;  // zero even beside an infinite pixel
         if (block.any_dead) slope = silence_dead<T, D, K>(block, p, slope);
         slope = slope + Vec<T>{};  // no -0: which zero it is would depend on a point's neighbours
-        store_lanes<T>(out + row * job.values.row + col * job.values.col + axis.component * job.values.component,
+        store_lanes<T>(out + block.row_offset(job.values, row) + col * job.values.col + axis.component * job.values.component,
                        job.values.col, slope, count);
       }
     });

@@ -9,7 +9,6 @@
 #include "clear.hpp"
 #include "pull.hpp"
 #include "scatter.hpp"
-#include "turns.hpp"
 #include "window.hpp"
 
 namespace gridsample::GS_TARGET {
@@ -33,26 +32,18 @@ template <class T, int D, int K> class Adder {
     const char* values = job_.values.data + block_.outer_values + channel * job_.values.channel;
     char* target = job_.target + image_ * job_.image_batch + channel * job_.image_channel;
     if (windowed_) window_.add(job_, block_, values);
-    in_turn(channel, [&] {
+    in_turn(job_, image_ * job_.channels + channel, turn_, [&] {
       if (windowed_) return window_.merge(job_, target);
       Scatter<T, D, K> scatter(job_, block_, target);
       each_vector<T>(block_, [&](int p, Where where, int count, int row, int col) {
         if (where == Where::outside) return;
         scatter.add(p, where, count,
-                    load_lanes<T>(values + row * job_.values.row + col * job_.values.col, job_.values.col, count));
+                    load_lanes<T>(values + block_.row_offset(job_.values, row) + col * job_.values.col, job_.values.col, count));
       });
     });
   }
 
  private:
-  template <class Add> void in_turn(int64_t channel, Add add) {
-    if (!job_.turns) return add();
-    const int64_t slot = image_ * job_.channels + channel;
-    await_turn(*job_.turns, slot, turn_);
-    add();
-    end_turn(*job_.turns, slot);
-  }
-
   const Job& job_;
   const Block<T, D, K>& block_;
   Window<T, D>& window_;
@@ -65,10 +56,9 @@ template <class T, int D, int K> void add_channels_last(const Job& job, Block<T,
   constexpr int64_t together = 64;
   char* target = job.target + image * job.image_batch;
   for (int64_t from = 0; from < job.channels; from += together) {
-    const int64_t to = from + together < job.channels ? from + together : job.channels, slot = image * job.channels + from;
-    if (job.turns) await_turn(*job.turns, slot, turn);
-    backward_channels_last<T, D, K, false, true>(job, block, nullptr, target, from, to);
-    if (job.turns) end_turn(*job.turns, slot);
+    const int64_t to = from + together < job.channels ? from + together : job.channels;
+    in_turn(job, image * job.channels + from, turn,
+            [&] { backward_channels_last<T, D, K, false, true>(job, block, nullptr, target, from, to); });
   }
 }
 
@@ -101,7 +91,7 @@ template <class T, int D, int K, bool UNIT> void gradient_channel(const Job& job
   const char* base = job.image + block.batch * job.image_batch + channel * job.image_channel;
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
-    const char* from = values + run.row * job.values.row + run.col * job.values.col;
+    const char* from = values + block.row_offset(job.values, run.row) + run.col * job.values.col;
     const auto add_run = [&](const auto& source) {
       for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, from += lanes<T> * job.values.col) {
         const int count = v == run.vectors - 1 ? run.last : lanes<T>;
@@ -157,6 +147,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
   const std::size_t bytes = std::size_t(block.points) * sizeof(T);
+  const bool single = last - first == 1 && job.problem.given == Given::points;  // nothing to add up
   if (first == last)
     for (int d = 0; d < D; ++d) __builtin_memset(block.total[d], 0, bytes);
   for (int64_t n = first; n < last; ++n) {
@@ -185,7 +176,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
         each_channel([](int64_t) {});
       }
     }
-    for (int d = 0; d < D; ++d)
+    for (int d = 0; d < D && !single; ++d)
       for (int p = 0; p < block.points; p += lanes<T>) {
         const Vec<T> before = n == first ? Vec<T>{} : load<Vec<T>>(block.total[d] + p);
         store(block.total[d] + p, before + gradient_along(block, d, p));
@@ -198,8 +189,9 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
   for (int row = 0; row < block.rows; ++row)
     for (int col = 0; col < block.cols; col += lanes<T>) {
       Vec<T> along[D];
-      for (int d = 0; d < D; ++d) along[d] = load<Vec<T>>(block.total[d] + row * block.pitch + col);
-      store_gradient<T, D>(job, out.data + block.outer_grad_coords + row * out.row + col * out.col, along,
+      for (int d = 0, p = row * block.pitch + col; d < D; ++d)
+        along[d] = single ? Vec<T>{} + gradient_along(block, d, p) : load<Vec<T>>(block.total[d] + p);
+      store_gradient<T, D>(job, out.data + block.outer_grad_coords + block.row_offset(out, row) + col * out.col, along,
                            block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
     }
 }

@@ -2,8 +2,16 @@
 // Scatter: adding to an image one tap at a time, in the order of points, and of taps within a point.
 #pragma once
 #include "reduce.hpp"
+#include "turns.hpp"
 
 namespace gridsample::GS_TARGET {
+
+// Calls add() when its turn has come, where tasks take turns.
+template <class Add> GS_INLINE void in_turn(const Job& job, int64_t slot, int64_t turn, Add add) {
+  if (job.turns) await_turn(*job.turns, slot, turn);
+  add();
+  if (job.turns) end_turn(*job.turns, slot);
+}
 
 // value times the product of weights, for each of the K^D taps, in memory order.
 template <int d, class T, int D, int K>

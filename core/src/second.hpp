@@ -40,7 +40,7 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
     for (int row = 0; row < block.rows; ++row)
       for (int col = 0; col < block.cols; col += lanes<T>) {
         const int p = row * block.pitch + col, count = block.cols - col < lanes<T> ? block.cols - col : lanes<T>;
-        const char* from = job.by_coords + block.outer_grad_coords + row * by.row + col * by.col + axis.component * by.component;
+        const char* from = job.by_coords + block.outer_grad_coords + block.row_offset(by, row) + col * by.col + axis.component * by.component;
         alignas(64) T lane[lanes<T>] = {};
         for (int l = 0; l < count; ++l, from += by.col) lane[l] = job.coords_f64 ? T(peek<double>(from)) : T(peek<float>(from));
         const Vec<T> slope = load<Vec<T>>(block.slope[d] + p), t = load<Vec<T>>(block.fraction[d] + p);
@@ -48,10 +48,11 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
         u = slope == Vec<T>{} ? Vec<T>{} : u;
         if (block.any_dead) u = silence_dead<T, D, K>(block, p, u);
         for (int k = 0; k < K; ++k) {
-          Vec<T> curve = degree < 2 ? Vec<T>{} : polynomial<T>(bend[k], degree - 2, t);
+          store(block.turned[d][k] + p, u * load<Vec<T>>(block.derivative[d][k] + p));
+          if (degree < 2) continue;
+          Vec<T> curve = polynomial<T>(bend[k], degree - 2, t);
           if (signs)
             for (int l = 0; l < lanes<T>; ++l) curve[l] *= sign_of(job, block, d, k, p + l);
-          store(block.turned[d][k] + p, u * load<Vec<T>>(block.derivative[d][k] + p));
           store(block.bent[d][k] + p, u * curve);
         }
       }
@@ -110,7 +111,7 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
   const char *base = job.image + image, *by = BOTH ? job.by_image + image : base;
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
-    int64_t at = values + run.row * job.values.row + run.col * job.values.col;
+    int64_t at = values + block.row_offset(job.values, run.row) + run.col * job.values.col;
     const auto each = [&](auto value) {
       for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, at += lanes<T> * job.values.col) {
         const int count = v == run.vectors - 1 ? run.last : lanes<T>;
@@ -122,6 +123,7 @@ void read_channel(const Second& job, SecondBlock<T, D, K>& block, int64_t channe
     const auto read = [&](const auto& source, const auto& other) {
       each([&](int p, int count) {
         source.ask_ahead(base, p);
+        if constexpr (BOTH) other.ask_ahead(by, p);
         const Twice<T, D> all = twice_from<0, BOTH, CURVED, T, D, K>(source, other, block, p, source.start(base), other.start(by));
         const Vec<T> grad = load_lanes<T>(job.values.data + at, job.values.col, count);
         for (int d = 0; d < D; ++d)
@@ -189,7 +191,7 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
   tap_steps<0, T, D, K>(job, 0, end);
   each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
     if (where == Where::outside) return;
-    Vec<T> value = load_lanes<T>(values + row * job.values.row + col * job.values.col, job.values.col, count);
+    Vec<T> value = load_lanes<T>(values + block.row_offset(job.values, row) + col * job.values.col, job.values.col, count);
     if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
     alignas(64) T part[taps * lanes<T>];
     Vec<T> parts[taps], *out = parts;
@@ -209,15 +211,22 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
   });
 }
 
+// Curves are computed from the points' fractions, which a quick fill does not keep.
+template <class T, int D, int K> void find_taps(const Second& job, int64_t n, int64_t tile, SecondBlock<T, D, K>& block) {
+  if constexpr (K == 2)
+    if (job.problem.kernel.degree < 2) return fill_block<T, D, K, true>(job, n, tile, block);
+  find_tile<T, D, K>(job, n, tile, block);
+  locate<T, D, K>(job, block, true);
+  weigh<T, D, K>(job.problem, block, true);
+  Folder<T, D, K>{job, block}.classify();
+}
+
 template <class T, int D, int K> void second_tile(const Second& job, int64_t n, int64_t tile, Scratch& scratch) {
   constexpr std::size_t after = (sizeof(SecondBlock<T, D, K>) + 63) / 64 * 64;
   static_assert(after + (K == 2 ? sizeof(Window<T, D>) : 0) <= sizeof scratch.memory);
   SecondBlock<T, D, K>& block = *reinterpret_cast<SecondBlock<T, D, K>*>(scratch.memory);
   Window<T, D>& window = *reinterpret_cast<Window<T, D>*>(scratch.memory + after);
-  find_tile<T, D, K>(job, n, tile, block);
-  locate<T, D, K>(job, block, true);
-  weigh<T, D, K>(job.problem, block, true);
-  Folder<T, D, K>{job, block}.classify();
+  find_taps(job, n, tile, block);
   make_turned(job, block);
   for (int d = 0; d < D; ++d) __builtin_memset(block.sum[d], 0, std::size_t(block.points) * sizeof(T));
   bool windowed = false;
@@ -227,10 +236,10 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
     const char* values = job.values.data + block.outer_values + c * job.values.channel;
     char* target = job.target + n * job.image_batch + c * job.image_channel;
     if (windowed) window.add(job, block, values);
-    if (job.turns) await_turn(*job.turns, n * job.channels + c, tile);
-    if (windowed) window.merge(job, target);
-    else scatter_turned(job, block, values, target);
-    if (job.turns) end_turn(*job.turns, n * job.channels + c);
+    in_turn(job, n * job.channels + c, tile, [&] {
+      if (windowed) window.merge(job, target);
+      else scatter_turned(job, block, values, target);
+    });
   }
   if (!job.to_coords) return;
   const PointArray& out = job.grad_coords;
@@ -238,7 +247,7 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
     for (int col = 0; col < block.cols; col += lanes<T>) {
       Vec<T> along[D];
       for (int d = 0; d < D; ++d) along[d] = gradient_along<T, D, K>(block, d, row * block.pitch + col);
-      store_gradient<T, D>(job, job.to_coords + block.outer_grad_coords + row * out.row + col * out.col, along,
+      store_gradient<T, D>(job, job.to_coords + block.outer_grad_coords + block.row_offset(out, row) + col * out.col, along,
                            block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
     }
 }

@@ -16,6 +16,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace gridsample {
 namespace {
@@ -202,11 +205,23 @@ void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads) {
   if (!done) work.drain();
 }
 
-bool has_team() { return the_team.load() != nullptr; }
+// Threads cost some microseconds to wake, a borrowed team's less.
+int worthwhile(double reads, int threads) {
+  const double reads_per_thread = the_team.load() ? 1 << 13 : 1 << 15;
+  return int(std::clamp(reads / reads_per_thread, 1.0, double(std::max(threads, 1))));
+}
 
 void use_team(Team team) {
   forget_after_fork();
   the_team.store(team);
+}
+
+int hardware_threads() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, int(std::thread::hardware_concurrency()));
 }
 
 }  // namespace gridsample

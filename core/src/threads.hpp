@@ -17,7 +17,7 @@ struct Turns {
   explicit Turns(std::int64_t slots) : ended(std::size_t(slots)) {}
 };
 
-bool has_team();  // a borrowed one, in use instead of the pool
+int worthwhile(double reads, int threads);  // of `threads`, those that so many tap reads are worth waking
 void run_tasks(const Job& job, Loop loop, std::int64_t tasks, int threads);
 
 }  // namespace gridsample

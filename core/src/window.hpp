@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Window: adding to an image where neighbouring points share pixels. A two-tap kernel's 2^D taps are adjacent here: the window
-// holds a cell of 2^D sums for each first tap within the tile's reach, so that a point is one vector added to one cell. When
-// all points of a channel are in, each pixel gets the sums that belong to it. Points outside the image meet its margin.
+// Window: adding to an image where neighbouring points share pixels. Taps of a two-tap kernel are adjacent here: the window
+// holds a cell of sums for each first tap within the tile's reach, so that a point is a vector added to a cell. In one or two
+// axes a cell has all 2^D sums; in three it has those of two taps along the fastest axis, since cells of eight would be too many
+// for the caches, and a point is added to one cell in each of its four rows. When all points of a channel are in, each pixel
+// gets the sums that belong to it. Points outside the image meet its margin.
 #pragma once
 #include "reduce.hpp"
 
@@ -17,7 +19,7 @@ template <class T, int D> GS_INLINE Vec<T> share_of(const Block<T, D, 2>& block,
 
 template <class T, int D> class Window {
  public:
-  static constexpr int taps = 1 << D;
+  static constexpr int all_taps = 1 << D, taps = D == 3 ? 2 : all_taps, rows = all_taps / taps;
 
   // Makes room for the block's points; false if they are too few for the pixels they reach over, which costs more than
   // adding them one tap at a time. What is decided, and every sum, depends on where this tile's points lie alone.
@@ -38,19 +40,20 @@ template <class T, int D> class Window {
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
       if (run.where == Where::outside) continue;
-      const char* from = values + run.row * job.values.row + run.col * col;
+      const char* from = values + block.row_offset(job.values, run.row) + run.col * col;
       const int count = (run.vectors - 1) * lanes<T> + run.last;
       if (!block.any_dead) {
         const int32_t* spot = spot_ + run.point;
-        const char* share = reinterpret_cast<const char*>(share_ + run.point * taps);
+        const char* share = reinterpret_cast<const char*>(share_ + run.point * all_taps);
         char* cells = reinterpret_cast<char*>(cell_);
-        for (int i = 0; i < count; ++i, from += col, share += sizeof(Cell)) {
-          char* at = cells + spot[i];
-          store(at, load<Cell>(at) + load<Cell>(share) * peek<T>(from));
-        }
+        const Steps steps = steps_;
+        for (int i = 0; i < count; ++i, from += col, share += all_taps * sizeof(T))
+          add_point(cells + spot[i], steps, share, peek<T>(from));
       } else {
         for (int i = 0; i < count; ++i)
-          if (block.dead[run.point + i] == Dead::no) add_point(run.point + i, peek<T>(from + i * col));
+          if (const int p = run.point + i; block.dead[p] == Dead::no)
+            add_point(reinterpret_cast<char*>(cell_) + spot_[p], steps_, reinterpret_cast<const char*>(share_ + p * all_taps),
+                      peek<T>(from + i * col));
       }
     }
   }
@@ -58,19 +61,22 @@ template <class T, int D> class Window {
   // Adds the cells to one channel of the image, and empties them.
   void merge(const Job& job, char* image) {
     if (size_ == 0) return;
+    // the rows of pixels that a row of cells belongs to; none where they are holes
     if constexpr (D == 1) {
-      char* only[1] = {image};
-      merge_row(job, 0, only);
-    } else {
-      const int64_t rows = D == 2 ? extent_[0] : int64_t(extent_[0]) * extent_[1];
-      for (int64_t row = 0; row < rows; ++row) {
-        char* to[taps / 2];  // the rows of pixels that this row of cells belongs to; none where they are holes
-        for (int k = 0; k < taps / 2; ++k) {
-          const int64_t outer = D == 2 ? row : row / extent_[1], inner = D == 2 ? 0 : row % extent_[1];
-          to[k] = row_of(job, 0, low_[0] + outer + (D == 2 ? k : k / 2), image);
-          if constexpr (D == 3) to[k] = to[k] ? row_of(job, 1, low_[1] + inner + k % 2, to[k]) : nullptr;
-        }
+      char* to[1] = {image};
+      merge_row(job, 0, to);
+    } else if constexpr (D == 2) {
+      for (int64_t row = 0; row < extent_[0]; ++row) {
+        char* to[2] = {row_of(job, 0, low_[0] + row, image), row_of(job, 0, low_[0] + row + 1, image)};
         merge_row(job, row * pitch_, to);
+      }
+    } else {
+      for (int64_t plane = 0; plane < extent_[0]; ++plane) {
+        char* from = row_of(job, 0, low_[0] + plane, image);
+        for (int64_t row = 0; row < extent_[1]; ++row) {
+          char* to[1] = {from ? row_of(job, 1, low_[1] + row, from) : nullptr};
+          merge_row(job, (plane * extent_[1] + row) * pitch_, to);
+        }
       }
     }
   }
@@ -78,11 +84,18 @@ template <class T, int D> class Window {
  private:
   typedef T Cell __attribute__((vector_size(taps * sizeof(T)), aligned(sizeof(T)), may_alias));
   static constexpr int64_t capacity = (384 << 10) / int64_t(sizeof(Cell));  // cells: a share of the second cache level
+  static constexpr int64_t most = D == 3 ? 10 : 3;  // cells for each point
   static constexpr int points = tile_points(D, 2) + padding;
 
-  GS_INLINE void add_point(int p, T value) {
-    Cell* at = reinterpret_cast<Cell*>(reinterpret_cast<char*>(cell_) + spot_[p]);
-    *at = *at + *reinterpret_cast<const Cell*>(share_ + p * taps) * value;
+  struct Steps {
+    int64_t bytes[rows];  // from the first of a point's cells
+  };
+
+  static GS_INLINE void add_point(char* cell, const Steps& steps, const char* share, T value) {
+    for (int r = 0; r < rows; ++r) {
+      char* at = cell + steps.bytes[r];
+      store(at, load<Cell>(at) + load<Cell>(share + r * int64_t(sizeof(Cell))) * value);
+    }
   }
 
   static bool clamps(const Job& job, int d) {
@@ -133,12 +146,12 @@ template <class T, int D> class Window {
       int32_t from = low[d][0], to = high[d][0];
       for (int l = 1; l < lanes<T>; ++l) from = low[d][l] < from ? low[d][l] : from, to = high[d][l] > to ? high[d][l] : to;
       low_[d] = from;
-      extent_[d] = to - from + 1;
+      extent_[d] = to - from + 1 + (D == 3 && d < 2);  // rows of the second taps
       // rows of whole vectors, and at least one cell that stays empty, for the pixel behind the last cell
       if (d == D - 1) pitch_ = (extent_[d] + lanes<T>) / lanes<T> * lanes<T>;
       cells *= d == D - 1 ? double(pitch_) : double(extent_[d]);
     }
-    if (cells > double(capacity) || cells > 3 * double(count) + 2 * lanes<T>) return false;
+    if (cells > double(capacity) || cells > double(most) * double(count) + 2 * lanes<T>) return false;
     size_ = int64_t(cells);
     // points that come one after the other onto one cell would wait for each other
     copies_ = job.long_rows && 4 * size_ <= count ? 4 : 1;
@@ -149,6 +162,8 @@ template <class T, int D> class Window {
     int32_t step[D];
     for (int d = D - 1; d >= 0; --d)
       step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
+    steps_.bytes[0] = 0;
+    if constexpr (D == 3) steps_.bytes[1] = step[1], steps_.bytes[2] = step[0], steps_.bytes[3] = step[0] + step[1];
     const Index<T> nowhere = Index<T>{} + int32_t(capacity * int64_t(sizeof(Cell)));  // a cell of no pixel
     Index<T> copy{};
     for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
@@ -161,10 +176,10 @@ template <class T, int D> class Window {
         const Index<T> reaches = first_taps(job, block, p, first);
         for (int d = 0; d < D; ++d) spot += ((first[d] - low_[d]) & reaches) * step[d];  // a far point's would overflow
         store(spot_ + p, reaches ? spot : nowhere);
-        Vec<T> share[taps];
-        for (int k = 0; k < taps; ++k) share[k] = share_of(block, p, k);
-        mix<T, taps>(share);
-        for (int k = 0; k < taps; ++k) store(share_ + p * taps + k * lanes<T>, share[k]);
+        Vec<T> share[all_taps];
+        for (int k = 0; k < all_taps; ++k) share[k] = share_of(block, p, k);
+        mix<T, all_taps>(share);
+        for (int k = 0; k < all_taps; ++k) store(share_ + p * all_taps + k * lanes<T>, share[k]);
       }
     }
   }
@@ -227,9 +242,10 @@ template <class T, int D> class Window {
   }
 
   alignas(64) int32_t spot_[points];  // of each point's cell, in bytes
-  alignas(64) T share_[points * taps];
-  alignas(64) Cell cell_[capacity + lanes<T>];
+  alignas(64) T share_[points * all_taps];
+  alignas(64) Cell cell_[capacity * (rows > 1 ? 2 : 1) + lanes<T>];  // and those of no pixel
   int64_t size_, pitch_;  // cells in all, and from row to row
+  Steps steps_;
   int copies_;
   int32_t low_[D], extent_[D];
 };

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrays for the tests: memory of exactly the size that is needed, so that a sanitizer sees any step beyond it.
+// What the tests share: arrays in memory of exactly the size that is needed, so that a sanitizer sees any step beyond it,
+// what is compared of them, and the rounds of a fuzz.
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "gridsample/sample.hpp"
@@ -24,6 +29,7 @@ enum class Layout { plain, any };
 
 struct Array {
   std::unique_ptr<char[]> memory;
+  std::size_t bytes;
   View view{};
 
   // Layout::any: axes in any memory order, gaps, negative steps, and an odd address.
@@ -46,9 +52,16 @@ struct Array {
       step += reach;
     }
     const std::int64_t odd = layout == Layout::any ? pick(random, 0, 7) : 0;
-    memory.reset(new char[std::size_t(step + odd)]);
+    bytes = std::size_t(step + odd);
+    memory.reset(new char[bytes]);
     view.data = memory.get() + odd + first;
   }
+
+  // Memory of its own, laid out alike.
+  Array another() const { return Array(*this, 0); }
+
+  Array(Array&&) = default;
+  Array& operator=(Array&&) = default;
 
   char* at(const Shape& index) const {
     char* p = view.data;
@@ -62,6 +75,11 @@ struct Array {
     } else {
       std::memcpy(at(index), &value, 8);
     }
+  }
+
+ private:
+  Array(const Array& like, int) : memory(new char[like.bytes]), bytes(like.bytes), view(like.view) {
+    view.data = memory.get() + (like.view.data - like.memory.get());
   }
 };
 
@@ -80,6 +98,20 @@ template <class Visit> void each(const Shape& shape, Visit visit) {
 
 inline Shape shape_of(const View& v) { return Shape(v.shape, v.shape + v.rank); }
 
+inline double read(const View& v, const Shape& at) {
+  const char* p = v.data;
+  for (int i = 0; i < v.rank; ++i) p += at[std::size_t(i)] * v.stride[i];
+  float single;
+  double value;
+  if (v.scalar == Scalar::f64) std::memcpy(&value, p, 8);
+  else std::memcpy(&single, p, 4), value = single;
+  return value;
+}
+
+inline void fill(Random& random, const Array& a, double low, double high) {
+  each(shape_of(a.view), [&](const Shape& at) { a.set(at, low + (high - low) * real(random)); });
+}
+
 #define CHECK(condition, ...)                                                    \
   do {                                                                           \
     if (!(condition)) {                                                          \
@@ -89,5 +121,34 @@ inline Shape shape_of(const View& v) { return Shape(v.shape, v.shape + v.rank); 
       std::exit(1);                                                              \
     }                                                                            \
   } while (0)
+
+inline void same_bits(const View& a, const View& b, const char* what) {
+  each(shape_of(a), [&](const Shape& at) {
+    const double x = read(a, at), y = read(b, at);
+    CHECK(std::memcmp(&x, &y, 8) == 0 || (x != x && y != y), "%s: %.17g and %.17g", what, x, y);
+  });
+}
+
+inline void nearly_same(const View& a, const View& b, double bound, const char* what) {
+  each(shape_of(a), [&](const Shape& at) {
+    const double x = read(a, at), y = read(b, at);
+    CHECK(x == y || (x != x && y != y) || std::abs(x - y) <= bound * std::max(1.0, std::abs(y)), "%s: %.17g, expected %.17g",
+          what, x, y);
+  });
+}
+
+// The program of a fuzz: PROGRAM [rounds] [seed], on every instruction set.
+inline void run_rounds(int count, char** words, int rounds, void (*round)(Random&)) {
+  if (count > 1) rounds = std::atoi(words[1]);
+  const unsigned long seed = count > 2 ? std::strtoul(words[2], nullptr, 10) : 1;
+  for (const std::string& name : targets()) {
+    set_target(name);
+    for (int i = 0; i < rounds; ++i) {
+      Random random(seed * 1000003 + std::uint64_t(i));
+      round(random);
+    }
+    std::printf("%s: %d rounds\n", name.c_str(), rounds);
+  }
+}
 
 }  // namespace test

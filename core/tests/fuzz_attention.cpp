@@ -5,9 +5,7 @@
 //   fuzz_attention [rounds] [seed]
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <string>
 
 #include "arrays.hpp"
 #include "gridsample/attention.hpp"
@@ -15,34 +13,6 @@
 using namespace test;
 
 namespace {
-
-double read(const Array& a, const Shape& at) {
-  float f;
-  double d;
-  std::memcpy(a.view.scalar == Scalar::f32 ? static_cast<void*>(&f) : &d, a.at(at), a.view.scalar == Scalar::f32 ? 4 : 8);
-  return a.view.scalar == Scalar::f32 ? double(f) : d;
-}
-
-Shape shape_of(const Array& a) { return Shape(a.view.shape, a.view.shape + a.view.rank); }
-
-void fill(Random& random, const Array& a, double low, double high) {
-  each(shape_of(a), [&](const Shape& at) { a.set(at, low + (high - low) * real(random)); });
-}
-
-// Of a scale of its own each: a bound on the error of sums of numbers about 1.
-void nearly(const Array& got, const Array& want, double bound, const char* what) {
-  each(shape_of(got), [&](const Shape& at) {
-    const double a = read(got, at), b = read(want, at);
-    CHECK(std::abs(a - b) <= bound * std::max(1.0, std::abs(b)), "%s: %.9g, formula %.9g", what, a, b);
-  });
-}
-
-void same_bits(const Array& a, const Array& b, const char* what) {
-  each(shape_of(a), [&](const Shape& at) {
-    const double x = read(a, at), y = read(b, at);
-    CHECK(std::memcmp(&x, &y, 8) == 0 || (x != x && y != y), "%s: %.17g and %.17g by threads", what, x, y);
-  });
-}
 
 void round_trip(Random& random) {
   const auto length = [&](std::int64_t most) { return random() % 20 == 0 ? 0 : random() % 3 == 0 ? 1 : pick(random, 1, most); };
@@ -70,11 +40,11 @@ void round_trip(Random& random) {
   static const double strange[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
                                    -std::numeric_limits<double>::infinity(), 1e10, -1e10, 3e38, -3e38, 0, 1, 0.5};
   if (wild)
-    each(shape_of(places), [&](const Shape& at) {
+    each(shape_of(places.view), [&](const Shape& at) {
       if (random() % 5 == 0) places.set(at, strange[random() % 10]);
     });
 
-  const auto fresh = [&](const Array& like) { return Array(random, shape_of(like), like.view.scalar, Layout::plain); };
+  const auto fresh = [&](const Array& like) { return Array(random, shape_of(like.view), like.view.scalar, Layout::plain); };
   const auto like_value = [&] {
     Array made = fresh(value);
     if (value.view.stride[1] < value.view.stride[2]) {
@@ -91,7 +61,7 @@ void round_trip(Random& random) {
     return out;
   };
   const Array out = outs(1);
-  same_bits(out, outs(3), "attention");
+  same_bits(out.view, outs(3).view, "attention by threads");
   const auto back = [&](int asked, int threads) {
     std::vector<Array> found;
     found.push_back(like_value()), found.push_back(fresh(places)), found.push_back(fresh(shares));
@@ -103,15 +73,15 @@ void round_trip(Random& random) {
   const int some = int(pick(random, 1, 6));
   const std::vector<Array> part = back(some, 2);
   for (std::size_t i = 0; i < 3; ++i) {
-    same_bits(all[i], again[i], "backward");
-    if (some >> i & 1) same_bits(all[i], part[i], "a part of backward");
+    same_bits(all[i].view, again[i].view, "backward by threads");
+    if (some >> i & 1) same_bits(all[i].view, part[i].view, "a part of backward");
   }
   if (wild) return;
 
   // the formula
   Array sum = fresh(grad), to_value = like_value(), to_places = fresh(places), to_shares = fresh(shares);
-  each(shape_of(sum), [&](const Shape& at) { sum.set(at, 0); });
-  each(shape_of(to_value), [&](const Shape& at) { to_value.set(at, 0); });
+  each(shape_of(sum.view), [&](const Shape& at) { sum.set(at, 0); });
+  each(shape_of(to_value.view), [&](const Shape& at) { to_value.set(at, 0); });
   std::vector<double> sums(std::size_t(batch * queries * heads * channels)), pixel_sums(std::size_t(batch * pixels * heads * channels));
   each({batch, queries, heads, levels, points}, [&](const Shape& at) {
     std::int64_t start = 0;
@@ -120,14 +90,14 @@ void round_trip(Random& random) {
       for (int d = 0; d < axes; ++d) product *= sizes[std::size_t(l * axes + d)];
       start += product;
     }
-    double share = read(shares, at), by_share = 0, along[3] = {}, t[3];
+    double share = read(shares.view, at), by_share = 0, along[3] = {}, t[3];
     std::int64_t first[3];
     const std::int64_t* n = sizes.data() + at[3] * axes;
     for (int d = 0; d < axes; ++d) {
       Shape from = at;
       from.push_back(axes - 1 - d);
-      double x = read(places, from) * double(n[d]) - 0.5;
-      if (scalar == Scalar::f32 && other == Scalar::f32) x = double(float(float(read(places, from)) * float(n[d])) - 0.5f);
+      double x = read(places.view, from) * double(n[d]) - 0.5;
+      if (scalar == Scalar::f32 && other == Scalar::f32) x = double(float(float(read(places.view, from)) * float(n[d])) - 0.5f);
       first[d] = std::int64_t(std::floor(x));
       t[d] = x - std::floor(x);
     }
@@ -145,7 +115,7 @@ void round_trip(Random& random) {
       }
       if (!inside) continue;
       for (std::int64_t c = 0; c < channels; ++c) {
-        const double v = read(value, {at[0], start + pixel, at[2], c}), g = read(grad, {at[0], at[1], at[2], c});
+        const double v = read(value.view, {at[0], start + pixel, at[2], c}), g = read(grad.view, {at[0], at[1], at[2], c});
         sums[std::size_t(((at[0] * queries + at[1]) * heads + at[2]) * channels + c)] += share * weight * v;
         pixel_sums[std::size_t(((at[0] * pixels + start + pixel) * heads + at[2]) * channels + c)] += share * weight * g;
         by_share += weight * v * g;
@@ -159,28 +129,17 @@ void round_trip(Random& random) {
       to_places.set(to, along[d]);
     }
   });
-  each(shape_of(sum), [&](const Shape& at) { sum.set(at, sums[std::size_t(((at[0] * queries + at[1]) * heads + at[2]) * channels + at[3])]); });
-  each(shape_of(to_value), [&](const Shape& at) {
+  each(shape_of(sum.view), [&](const Shape& at) { sum.set(at, sums[std::size_t(((at[0] * queries + at[1]) * heads + at[2]) * channels + at[3])]); });
+  each(shape_of(to_value.view), [&](const Shape& at) {
     to_value.set(at, pixel_sums[std::size_t(((at[0] * pixels + at[1]) * heads + at[2]) * channels + at[3])]);
   });
   const double bound = scalar == Scalar::f32 ? 3e-4 : other == Scalar::f32 ? 1e-9 : 1e-11;
-  nearly(out, sum, bound, "attention");
-  nearly(all[0], to_value, bound, "backward to value");
-  nearly(all[1], to_places, std::max(bound, other == Scalar::f32 ? 3e-4 : 0.0), "backward to locations");
-  nearly(all[2], to_shares, bound, "backward to weights");
+  nearly_same(out.view, sum.view, bound, "attention");
+  nearly_same(all[0].view, to_value.view, bound, "backward to value");
+  nearly_same(all[1].view, to_places.view, std::max(bound, other == Scalar::f32 ? 3e-4 : 0.0), "backward to locations");
+  nearly_same(all[2].view, to_shares.view, bound, "backward to weights");
 }
 
 }  // namespace
 
-int main(int count, char** words) {
-  const int rounds = count > 1 ? std::atoi(words[1]) : 1000;
-  const unsigned long seed = count > 2 ? std::strtoul(words[2], nullptr, 10) : 1;
-  for (const std::string& name : targets()) {
-    set_target(name);
-    for (int i = 0; i < rounds; ++i) {
-      Random random(seed * 1000003 + std::uint64_t(i));
-      round_trip(random);
-    }
-    std::printf("%s: %d rounds of attention\n", name.c_str(), rounds);
-  }
-}
+int main(int count, char** words) { run_rounds(count, words, 1000, round_trip); }

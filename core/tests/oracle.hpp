@@ -2,7 +2,6 @@
 // The formula for one output, in double, one tap after the other: slow, plain, and nothing of the engine's.
 #pragma once
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <vector>
 
@@ -11,19 +10,6 @@
 namespace oracle {
 
 using namespace gridsample;
-
-inline double read(const View& v, const std::vector<std::int64_t>& at) {
-  const char* p = v.data;
-  for (int i = 0; i < v.rank; ++i) p += at[std::size_t(i)] * v.stride[i];
-  if (v.scalar == Scalar::f32) {
-    float value;
-    std::memcpy(&value, p, 4);
-    return value;
-  }
-  double value;
-  std::memcpy(&value, p, 8);
-  return value;
-}
 
 struct Tap {
   std::int64_t pixel;  // -1: a hole

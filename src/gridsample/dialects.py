@@ -10,7 +10,7 @@ from typing import Any
 
 from gridsample.errors import OptionError, listed, unknown
 from gridsample.options import flag, number
-from gridsample.spec.dialects import LIBRARIES, ORDER, Row, lookup
+from gridsample.spec.dialects import LIBRARIES, ORDER, Row, lookup, rows
 from gridsample.spec.dialects import names as names_of
 from gridsample.spec.kernels import KERNELS
 
@@ -42,9 +42,9 @@ def translate(
     """The keywords that make `gridsample.sample` do what another library does by these names.
 
     Convention:
-        library: {libraries}. kernel, boundary: as spelled there (SciPy's and JAX's order as a number or its digits).
+        library: {libraries}. kernel, boundary: as spelled there (an order of splines as a number or its digits).
         frame: only where a library has several. align_corners: where the library has it. fill: its cval, borderValue,
-        ...
+        ... The image is prefiltered where the library does so unless told otherwise.
 
     Returns:
         A dict for ``sample(image, coords, **keywords)``; the order of the coordinates' components is among them.
@@ -64,14 +64,19 @@ def translate(
     taps = _row(where, library, "kernel", str(kernel) if isinstance(kernel, int) else kernel, align_corners)
     edge = _row(where, library, "boundary", boundary, align_corners)
     frames = names_of(library, "frame")
-    if frame is None and len(frames) > 1 and library != "itk":
-        raise unknown(where, "frame", frame, frames)
-    place = _row(where, library, "frame", frame or frames[0], align_corners)
+    if frame is None:
+        ours = [name for name in frames if any(row.ours for row in rows(library, "frame", name))]
+        if len(ours) > 1:
+            raise unknown(where, "frame", frame, frames)
+        frame = ours[0]
+    place = _row(where, library, "frame", frame, align_corners)
     row = KERNELS[str(taps.ours)]
     found: dict[str, Any] = {"kernel": taps.ours, "boundary": edge.ours, "frame": place.ours, "order": ORDER[library]}
     if row.prefilter and edge.splines and edge.fold == "tap":
         found["boundary"] = edge.splines
-    if row.prefilter and edge.extend:
+    if row.prefilter and not taps.filtered:
+        found["prefilter"] = False
+    elif row.prefilter and edge.extend:
         found["prefilter"] = edge.extend
     if taps.ties and taps.ties != row.ties:
         found["ties"] = taps.ties

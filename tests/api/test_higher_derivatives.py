@@ -96,6 +96,16 @@ def test_third_derivatives(kernel, axes):
     assert third(lambda v, c: gs.splat(v, c, sizes, kernel=kernel, boundary="mirror"), values, coords)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "boundary"),
+    [*[(kernel, "mirror") for kernel in [*KERNELS, "cubic(-3/5)"]], *[("bspline3", b) for b in BOUNDARIES]],
+)
+def test_third_derivatives_of_every_kernel_and_boundary(kernel, boundary):
+    image, coords = doubles(1, 1, 4), doubles(1, 3, 1, low=-2, high=5, kinks=False, seed=5)
+    options = {"kernel": kernel, "boundary": boundary} | ({"fill": 0.5} if boundary == "constant" else {})
+    assert third(lambda i, c: gs.sample(i, c, **options), image, coords)
+
+
 def test_jacobians_and_hessians_agree_and_are_torchs_where_torch_has_them():
     image, grid = doubles(1, 1, 4, 4).detach(), doubles(1, 2, 2, 2, low=-0.9, high=0.9).detach()
 

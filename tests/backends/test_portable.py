@@ -189,7 +189,7 @@ def test_prefilter_is_the_oracles_on_short_and_long_axes(kernel, boundary):
     rng = np.random.default_rng(0)
     xp = Numpy().space
     dense = max(DENSE, 8 * reach(kernel))  # the longest axis that one matrix serves
-    for n in (1, 3, 50, dense + 1, dense + 150):  # beyond it ends and blocks, the last of which is not full
+    for n in (1, 3, 50, 600, 1111, dense + 1, dense + 150):  # beyond it ends and blocks, the last of which is not full
         image = rng.normal(size=(2, 1, n, 2))
         rules = ((kernel, "linear"), (boundary, "zero" if boundary == "zero" else boundary))
         fill = FILL if boundary == "constant" else 0.0

@@ -17,19 +17,9 @@ def at(x, image=IMAGE, verb=reference.pull, **rules):
     return verb(image, np.asarray(x, float).reshape(1, -1, 1), **rules)[0, 0]
 
 
-MOST_TAPS = 256  # of a point: what is more says nothing new, since axes are multiplied, and takes the oracle seconds
-
-
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize(
-    ("kernel", "shape"),
-    [
-        pytest.param(name, shape, id=f"{name}-{len(shape)}D")
-        for shape in [(5,), (4, 3), (3, 1, 4), (2, 3, 2, 3)]
-        for name, row in KERNELS.items()
-        if row.taps ** len(shape) <= MOST_TAPS
-    ],
-)
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (3, 1, 4), (2, 3, 2, 3)], ids=lambda shape: f"{len(shape)}D")
 def test_push_is_the_adjoint_and_pull_grad_the_derivative(kernel, boundary, shape):
     rng = np.random.default_rng(0)
     axes = len(shape)

@@ -38,6 +38,11 @@ def tensors(axes: int = 2, dtype: torch.dtype = torch.float32, layout: str = "co
     elif layout == "few points":
         grid = grid[:, :1, :1]
         image = image.to(memory_format=torch.channels_last if axes == 2 else torch.channels_last_3d)
+    elif layout.startswith("heads"):  # as attention's values lie: channels beside each other, images between pixels
+        image = torch.rand(*sizes, 2, 9).permute(axes, axes + 1, *range(axes))
+        grid = grid[:, :1, :1] if layout.endswith("few points") else grid
+    elif layout == "few points, transposed":
+        image, grid = image.transpose(-1, -2), grid[:, :1, :1]
     return [image.to(dtype), grid.to(dtype)]
 
 
@@ -46,8 +51,8 @@ def results(image: torch.Tensor, grid: torch.Tensor, *choices: object) -> list[t
         plain = F.grid_sample(image, grid, *choices)
     image, grid = image.detach().requires_grad_(), grid.detach().requires_grad_()
     recorded = F.grid_sample(image, grid, *choices)
-    (alone,) = torch.autograd.grad(recorded.sum(), grid, retain_graph=True)
-    return [plain, recorded, alone, *torch.autograd.grad(recorded.square().sum(), (image, grid))]
+    alone = [torch.autograd.grad(recorded.sum(), x, retain_graph=True)[0] for x in (grid, image)]
+    return [plain, recorded, *alone, *torch.autograd.grad(recorded.square().sum(), (image, grid))]
 
 
 def pristine() -> bool:
@@ -66,7 +71,10 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "channels last", "transposed", "one channel", "few points"])
+LAYOUTS = ["contiguous", "channels last", "transposed", "one channel", "few points", "few points, transposed"]
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "heads", "heads, few points"])
 @pytest.mark.parametrize(("axes", "mode", "padding", "corners"), CHOICES)
 def test_the_same_numbers_shapes_and_strides(axes, mode, padding, corners, layout):
     for dtype, bound in ((torch.float32, 2e-5), (torch.float64, 1e-12)):
@@ -74,7 +82,7 @@ def test_the_same_numbers_shapes_and_strides(axes, mode, padding, corners, layou
         want = results(*inputs, mode, padding, corners)
         with gs.torch.accelerate() as acceleration:
             got = results(*inputs, mode, padding, corners)
-        assert f"2 x grid_sampler_{axes}d_backward" in acceleration.report()
+        assert f"3 x grid_sampler_{axes}d_backward" in acceleration.report()
         assert "left to torch" not in acceleration.report()
         for a, b in zip(got, want, strict=True):
             torch.testing.assert_close(a, b, rtol=bound, atol=bound)
@@ -281,6 +289,8 @@ def test_whether_the_environment_variable_waits_for_torch(value, hooks):  # with
     [
         ("1", "import gridsample", "1"),
         ("warn", "import torch, gridsample", "1"),
+        ("0", "import gridsample", "not there"),
+        ("", "import gridsample", "not there"),
         # what the .pth file of an installation does, for a program that never names us
         (
             "1",

@@ -44,7 +44,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize(
     ("name", "axes"),
-    [*((name, 2) for name in PROGRAMS), ("grid_sample", 3), ("splat", 3)],  # a compilation each
+    [*((name, 2) for name in PROGRAMS), *((name, 3) for name in PROGRAMS if name != "affine")],
 )
 def test_one_graph_serves_every_size(name, axes):
     program = PROGRAMS[name]
@@ -113,9 +113,8 @@ def test_mistakes_are_named_while_tracing():
         compiled(image, grid.double())
 
 
-@pytest.mark.parametrize(
-    ("axes", "dtype"), [(1, torch.float64), (2, torch.float32), (2, torch.bfloat16), (3, torch.float64)]
-)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("axes", [1, 2, 3])
 def test_opcheck(axes, dtype):
     options = Options("cubic", ("mirror",)).text
     sizes = (4, 5, 6)[:axes]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What we need of XLA's foreign function interface, by which JAX's compiled programs call the engine on the CPU: how a call
-// reaches us, and how we say that it failed. Written from XLA's documented C interface (openxla.org/xla/custom_call; the
-// names there begin with XLA_FFI_), version 0.x. Every record says its own size, and the table its version: `Frame::readable`
-// refuses others (docs/design/0016 says why not jaxlib's own headers).
+// reaches us, and how we say that it failed. Names and wording are ours; the layout of the records and the numbers are facts
+// of XLA's C interface, version 0.x, read in jaxlib's header xla/ffi/api/c_api.h (whose names begin with XLA_FFI_). Every
+// record says its own size, and the table its version: `Frame::readable` refuses others (docs/design/0016 says why that
+// header is not included).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -6,6 +6,7 @@ Each speaks of the picture (turn it, make it larger) and draws its own numbers. 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ Range = float | tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Transform:
+class Transform(ABC):
     """What happens to each image with probability ``p``; otherwise, and with numbers that say so, nothing."""
 
     p: float = field(default=1.0, kw_only=True)
@@ -29,9 +30,9 @@ class Transform:
         if not 0 <= self.p <= 1:
             raise OptionError(type(self).__name__, "p from 0 to 1", str(self.p), "it is a probability")
 
+    @abstractmethod
     def draw(self, count: int, size: Size, generator: Generator | None) -> Map:
         """Maps for ``count`` images of ``size`` (height, width), of the size that they come out with."""
-        raise NotImplementedError
 
     def happens(self, count: int, generator: Generator | None) -> Tensor:
         """1 for the images that it happens to, else 0: (count,)."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What other libraries call our kernels, boundaries and frames, and where the same name means something else.
 
-A row with ``ours=None`` is a setting that no row of our tables equals; ``note`` says why. The rows of torch, SciPy,
-JAX, OpenCV and ITK are tested against those libraries where they are installed; the rows of ONNX and Core ML follow
-their specifications and what converting torch programs to them gives.
+A row with ``ours=None`` is a setting that no row of our tables equals; ``note`` says why. The rows are tested against
+the libraries where these are installed, those of ONNX against onnxruntime and ONNX's own node tests; the rows of
+Core ML follow its specification and what converting torch programs to it gives.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Row:
     limit: str = "edges"  # ... outside being beyond this
     splines: str | None = None  # the boundary that prefiltered kernels have instead
     extend: int = 0  # before prefiltering the image is extended by so many pixels
+    filtered: bool = True  # kernels that need it: whether the library prefilters the image, unless it is told otherwise
     note: str = ""
 
 
@@ -36,6 +37,8 @@ ORDER = {
     "jax": "ij",
     "opencv": "xy",
     "itk": "xy",
+    "interpol": "ij",
+    "resampler": "ij",
     "onnx": "xy",
     "coreml": "xy",
 }
@@ -137,7 +140,74 @@ _ITK = [
     Row("itk", "frame", "PhysicalPoint", None, note="needs the image's origin, spacing and direction"),
 ]
 
-_LIKE_TORCH = "the specification does not say how ties fall; runtimes follow torch"
+_WHOLE = "with extrapolate=True; else points more than 0.05 px beyond the centres of the last pixels are 0"
+_ENDED = "its prefilter=True filters {}, which no setting of ours does"
+_LOST = "as its documents draw it: 0.3.0 reads 0 at the first pixel itself, and at some copies of the last"
+_INTERPOL = [
+    *[
+        Row("interpol", "kernel", theirs, "nearest", ties="even", note="up where another axis has another order")
+        for theirs in ("0", "nearest")
+    ],
+    *_rows("interpol", "kernel", ("1", "linear"), ("linear", "linear")),
+    *[
+        Row("interpol", "kernel", theirs, f"bspline{order}", filtered=False)
+        for order, name in enumerate(("quadratic", "cubic", "fourth", "fifth", "sixth", "seventh"), 2)
+        for theirs in (str(order), name)
+    ],
+    *_rows("interpol", "boundary", *((name, "zero", _ENDED.format("as `dct1`")) for name in ("zero", "zeros"))),
+    *_rows("interpol", "boundary", *((name, "clamp", _ENDED.format("as `dct2`")) for name in ("replicate", "nearest"))),
+    *_rows(
+        "interpol", "boundary", ("dct1", "mirror"), ("mirror", "mirror"), ("dct2", "reflect"), ("reflect", "reflect")
+    ),
+    *_rows("interpol", "boundary", *((name, "antimirror", _LOST) for name in ("dst1", "antimirror"))),
+    *_rows("interpol", "boundary", ("dst2", "antireflect"), ("antireflect", "antireflect")),
+    *_rows("interpol", "boundary", ("dft", "wrap"), ("wrap", "wrap")),
+    Row("interpol", "frame", "voxel", "pixel", note=_WHOLE),
+]
+
+_SINC = "a windowed sinc of another width or window"
+_ENDS = "its fill outside is blended over a pixel of the output"
+_RESAMPLER = [
+    Row("resampler", "kernel", "impulse", "nearest", ties="up"),
+    Row("resampler", "kernel", "box", "nearest", ties="up"),
+    *_rows(
+        "resampler",
+        "kernel",
+        ("triangle", "linear"),
+        ("cubic", "catmull_rom"),
+        ("sharpcubic", "cubic"),
+        ("mitchell", "mitchell"),
+        ("lanczos3", "lanczos3", "read from a table: within 1e-5"),
+        ("cardinal3", "bspline3", "read from a table: within 1e-5"),
+        ("cardinal5", "bspline5", "read from a table: within 1e-5"),
+    ),
+    Row("resampler", "kernel", "bspline3", "bspline3", filtered=False),
+    *_rows("resampler", "kernel", *((name, None, _SINC) for name in ("lanczos5", "lanczos10", "hamming3", "kaiser3"))),
+    *_rows("resampler", "kernel", *((name, None, "splines of another basis") for name in ("omoms3", "omoms5"))),
+    *_rows(
+        "resampler",
+        "kernel",
+        ("gaussian", None, "a Gaussian of ten taps"),
+        ("narrowbox", None, "for showing where samples lie"),
+        ("trapezoid", None, "for resizing only"),
+    ),
+    *_rows("resampler", "boundary", ("reflect", "reflect"), ("auto", "reflect"), ("wrap", "wrap"), ("clamp", "clamp")),
+    *_rows("resampler", "boundary", ("border", "constant")),
+    *_rows(
+        "resampler",
+        "boundary",
+        ("tile", None, "folds the position as `wrap`, then taps as `reflect`"),
+        ("natural", None, "divides by the weights inside"),
+        ("reflect_clamp", None, "reflects once, then clamps"),
+        ("constant", None, f"{_ENDS}: near it is `reflect` with outside="),
+        *((name, None, "continues the image as a polynomial") for name in ("linear", "quadratic")),
+        *((f"{name}_constant", None, f"`{name}`; {_ENDS}") for name in ("linear", "quadratic")),
+    ),
+    Row("resampler", "frame", "dual", "unit"),
+    Row("resampler", "frame", "primal", None, note="0 and 1 are pixel centres; the boundaries change with it"),
+]
+
+_LIKE_TORCH = "the specification does not say how ties fall; onnxruntime rounds to even and folds then, torch before"
 _ONNX = [
     Row("onnx", "kernel", "nearest", "nearest", ties="even", note=_LIKE_TORCH),
     *_rows("onnx", "kernel", ("linear", "linear"), ("bilinear", "linear", "the name up to opset 19")),
@@ -161,7 +231,7 @@ _COREML = [
     Row("coreml", "frame", "normalized_zero_to_one", None, align_corners=True, note="0 and 1 are pixel centres"),
 ]
 
-DIALECTS: tuple[Row, ...] = (*_TORCH, *_SCIPY, *_JAX, *_OPENCV, *_ITK, *_ONNX, *_COREML)
+DIALECTS: tuple[Row, ...] = (*_TORCH, *_SCIPY, *_JAX, *_OPENCV, *_ITK, *_INTERPOL, *_RESAMPLER, *_ONNX, *_COREML)
 LIBRARIES: tuple[str, ...] = tuple(ORDER)
 
 
@@ -170,10 +240,12 @@ def names(library: str, what: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.theirs for row in DIALECTS if (row.library, row.what) == (library, what)))
 
 
+def rows(library: str, what: str, theirs: str) -> tuple[Row, ...]:
+    """Every row of a name: several where it means something else with another ``align_corners``."""
+    return tuple(row for row in DIALECTS if (row.library, row.what, row.theirs) == (library, what, theirs))
+
+
 def lookup(library: str, what: str, theirs: str, align_corners: bool | None = None) -> Row | None:
     """The row of a name, or None if the library has no such name or the name needs ``align_corners`` to be given."""
-    for row in DIALECTS:
-        same = (row.library, row.what, row.theirs) == (library, what, theirs)
-        if same and (row.align_corners is None or row.align_corners == align_corners):
-            return row
-    return None
+    found = (row for row in rows(library, what, theirs) if row.align_corners in (None, align_corners))
+    return next(found, None)

@@ -19,6 +19,8 @@ TITLES = {
     "jax": "JAX: `jax.scipy.ndimage.map_coordinates`",
     "opencv": "OpenCV: `remap`, `warpAffine`, `warpPerspective`",
     "itk": "ITK, SimpleITK: resampling",
+    "interpol": "torch-interpol: `interpol.grid_pull`",
+    "resampler": "resampler: `resampler.resample`",
     "onnx": "ONNX: `GridSample`",
     "coreml": "Core ML: `resample`",
 }
@@ -28,8 +30,8 @@ _HEAD = """\
 # Names elsewhere
 
 What other libraries call our kernels, boundaries and frames, and where the same name means something else. Written
-from the table that `gs.dialects.translate` reads, by `gridsample.spec.phrasebook`; the tests compare each row of torch,
-SciPy, JAX, OpenCV and ITK with its library.
+from the table that `gs.dialects.translate` reads, by `gridsample.spec.phrasebook`; the tests compare each row with its
+library: ONNX's with onnxruntime, and all but Core ML's, which runs on no machine that tests this.
 
 ```python
 import gridsample as gs
@@ -77,6 +79,8 @@ def _line(row: Row) -> str:
     if row.outside:
         beyond = "the centres of the last pixels" if row.limit == "centres" else "the outer edges"
         said.append(f"points beyond {beyond} get its fill")
+    if not row.filtered:
+        said.append("of coefficients: the image is not filtered unless asked (here and there)")
     if row.splines:
         said.append(f"splines are filtered with `{row.splines}`")
     if row.extend:

@@ -23,7 +23,8 @@ from gridsample import frameworks
 from gridsample.backends import cpu
 from gridsample.errors import GridSampleError
 from gridsample.frameworks.torch.operators import planned, rounded, view, wide
-from gridsample.options import grid_sample_options
+from gridsample.options import grid_sample_options, remembered
+from gridsample.plan import Plan
 
 MODES = ("bilinear", "nearest", "bicubic")  # by torch's numbers for them
 PADDINGS = ("zeros", "border", "reflection")
@@ -46,46 +47,82 @@ def _options(axes: int, mode: int, padding: int, corners: bool) -> str | None:
     return grid_sample_options(modes[mode], PADDINGS[padding], bool(corners)).text
 
 
-def _plan(axes: int, image: Tensor, grid: Tensor, mode: int, padding: int, corners: bool) -> Any:
+@remembered
+def _plan(
+    axes: int,
+    shape: Any,
+    dtype: torch.dtype,
+    grid_shape: Any,
+    grid_dtype: torch.dtype,
+    mode: int,
+    padding: int,
+    corners: bool,
+) -> Plan:
     options = _options(axes, mode, padding, corners)
     if options is None:
         raise _Left(f"mode {mode} and padding {padding} of {axes} axes")
-    if len(image.shape) != axes + 2:
-        raise _Left(f"input of shape {tuple(image.shape)}")
+    if len(shape) != axes + 2:
+        raise _Left(f"input of shape {tuple(shape)}")
     try:
-        return planned("grid_sample", image.shape, image.dtype, grid.shape, grid.dtype, options)
+        return planned("grid_sample", shape, dtype, grid_shape, grid_dtype, options)
     except GridSampleError as error:
         raise _Left(str(error)) from None
-
-
-def forward(axes: int, image: Tensor, grid: Tensor, mode: int, padding: int, corners: bool) -> Tensor:
-    p = _plan(axes, image, grid, mode, padding, corners)
-    image_, grid_ = wide(image), wide(grid).contiguous()
-    out = torch.empty(p.out_shape, dtype=image_.dtype)
-    if image_.is_contiguous() or image_.numel() <= out.numel():
-        target, image_ = out, image_.contiguous()  # reading pixels beside each other pays for the copy
-    else:  # few points of a large image: the result is the smaller thing to put in order
-        target = out if image_.stride(1) != 1 else torch.empty_like(out, memory_format=_CHANNELS_LAST[axes])
-    cpu.pull(p, view(image_), view(grid_), view(target), torch.get_num_threads())
-    return rounded(out if target is out else out.copy_(target), image)
 
 
 _CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
+def forward(axes: int, image: Tensor, grid: Tensor, mode: int, padding: int, corners: bool) -> Tensor:
+    p = _plan(axes, image.shape, image.dtype, grid.shape, grid.dtype, mode, padding, corners)
+    image_, grid_ = wide(image), wide(grid).contiguous()
+    target = out = torch.empty(p.out_shape, dtype=image_.dtype)
+    if not image_.is_contiguous():
+        if image_.numel() <= out.numel():
+            image_ = image_.contiguous()  # reading pixels beside each other pays for the copy
+        elif _beside(image_):  # few points of a large image: the result is the smaller thing to put in order
+            target = torch.empty_like(out, memory_format=_CHANNELS_LAST[axes])
+    cpu.pull(p, view(image_), view(grid_), view(target), torch.get_num_threads())
+    return rounded(out if target is out else out.copy_(target), image)
+
+
 def backward(
     axes: int, grad: Tensor, image: Tensor, grid: Tensor, mode: int, padding: int, corners: bool, mask: Any
 ) -> tuple[Tensor | None, Tensor | None]:
-    p = _plan(axes, image, grid, mode, padding, corners)
+    p = _plan(axes, image.shape, image.dtype, grid.shape, grid.dtype, mode, padding, corners)
     if grad.shape != p.out_shape or grad.dtype != image.dtype:
         raise _Left(f"grad_output of shape {tuple(grad.shape)} and type {grad.dtype}")
-    image_, grid_, grad_ = (wide(tensor).contiguous() for tensor in (image, grid, grad))
-    grad_image = torch.empty(image.shape, dtype=image_.dtype) if mask[0] else None
+    image_, grid_, grad_ = wide(image), wide(grid).contiguous(), wide(grad)
+    to_image = grad_image = torch.empty(image.shape, dtype=image_.dtype) if mask[0] else None
     grad_grid = torch.empty(grid.shape, dtype=grid_.dtype) if mask[1] else None
-    to_image, to_grid = (None if result is None else view(result) for result in (grad_image, grad_grid))
-    cpu.backward(p, view(grad_), view(image_), view(grid_), to_image, to_grid, torch.get_num_threads())
-    both = (grad_image, image), (grad_grid, grid)
-    return tuple(None if result is None else rounded(result, like) for result, like in both)  # type: ignore[return-value]
+    if image_.is_contiguous():
+        grad_ = grad_.contiguous()
+    else:
+        few, beside = 4 * grad_.numel() <= image_.numel(), _beside(image_)
+        grad_ = grad_.contiguous(memory_format=_CHANNELS_LAST[axes] if beside else torch.contiguous_format)
+        if beside and not few and grad_image is not None:  # whole points on both sides, then the result put in order
+            to_image = torch.empty_like(grad_image, memory_format=_CHANNELS_LAST[axes])
+        elif not beside and not few and grad_grid is not None:  # which alone reads the image
+            image_ = image_.contiguous()
+    cpu.backward(
+        p,
+        view(grad_),
+        view(image_),
+        view(grid_),
+        None if to_image is None else view(to_image),
+        None if grad_grid is None else view(grad_grid),
+        torch.get_num_threads(),
+    )
+    if to_image is not grad_image and grad_image is not None and to_image is not None:
+        grad_image.copy_(to_image)
+    return (
+        None if grad_image is None else rounded(grad_image, image),
+        None if grad_grid is None else rounded(grad_grid, grid),
+    )
+
+
+def _beside(image: Tensor) -> bool:
+    """Whether enough channels lie beside each other for the engine to walk whole points."""
+    return image.stride(1) == 1 and image.shape[1] >= 8
 
 
 def _leave(name: str, reason: str) -> None:
@@ -150,5 +187,5 @@ def _short(input: Any, grid: Any, mode: Any, padding: Any, corners: Any) -> Any:
     if not (2 <= axes <= 3 and 0 <= mode < 5 - axes and 0 <= padding < 3 and input.is_contiguous()):
         return None
     if torch.is_grad_enabled() and (input.requires_grad or grid.requires_grad):
-        return None  # torch's own function is recorded: it has derivatives that ours does not have
+        return None  # torch's own function is recorded: docs/design/0013
     return frameworks.CALLS.grid_sample(input, grid, MODES[mode], PADDINGS[padding], corners)

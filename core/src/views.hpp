@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the public calls ask of views before they touch memory.
+#pragma once
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "gridsample/view.hpp"
+
+namespace gridsample {
+
+inline void expect(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(std::string("gridsample engine: expected ") + what);
+}
+
+inline std::int64_t bytes_of(Scalar scalar) { return scalar == Scalar::f32 ? 4 : 8; }
+
+inline bool same_shape(const View& a, const View& b) {  // and type
+  return a.rank == b.rank && a.scalar == b.scalar && std::equal(a.shape, a.shape + a.rank, b.shape);
+}
+
+inline bool alike(const View& a, const View& b) {  // in memory, too
+  bool same = same_shape(a, b);
+  for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
+  return same;
+}
+
+}  // namespace gridsample
