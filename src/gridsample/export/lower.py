@@ -175,8 +175,8 @@ class FloatOps(NativeOps):
     def clip(self, x: Any, low: Any, high: Any) -> Any:
         return torch.clamp(x, float(low), float(high)) if isinstance(x, Tensor) else min(max(x, low), high)
 
-    def divide(self, a: Any, b: Any) -> Tensor:
-        return a * (1.0 / float(b))
+    def divide(self, a: Tensor, b: Any) -> Tensor:
+        return torch.mul(a, 1.0 / float(b))
 
     def modulo(self, i: Tensor, n: Any) -> Tensor:
         """Half a pixel keeps whole turns whole; far away they may be off by one, so what is left is turned again."""
