@@ -19,7 +19,7 @@ import torch
 
 from gridsample.errors import OptionError, unknown
 from gridsample.export.exported import Array, Exported, RefusedError, arrays, callable_module, exporter, needed
-from gridsample.export.lower import Lowerer, exported, model_of, program_module, recorded
+from gridsample.export.lower import MODES, PADDINGS, Lowerer, exported, model_of, program_module, recorded
 from gridsample.export.targets import TARGETS, opset_of
 
 WHERE = "gridsample.export.onnx"
@@ -112,7 +112,8 @@ def convert(
         if via == "export":
             needed(WHERE, "onnxscript", "onnx")
             program = exported(model, example, lowerer, dynamic_shapes)
-            proto = _torch.onnx.export(program, (), dynamo=True, opset_version=opset, verbose=False).model_proto
+            how = {"dynamo": True, "opset_version": opset, "verbose": False, "custom_translation_table": _volumes()}
+            proto = _torch.onnx.export(program, (), **how).model_proto
         else:
             module = program_module(model)
             file = io.BytesIO()
@@ -124,6 +125,17 @@ def convert(
         do = "another operator of the model needs it: ask for that opset"
         raise RefusedError(WHERE, f"a file of opset {opset}", f"opset {got}", do)
     return ONNX(proto, lowerer.met, model, example)
+
+
+def _volumes() -> dict[Any, Any]:
+    """What onnxscript 0.7.2 lacks: ``grid_sampler_3d``. Its graphs are of opset 18, and are then made newer."""
+    from onnxscript import opset18
+
+    def grid_sampler_3d(input: Any, grid: Any, mode: int, padding: int, align_corners: bool) -> Any:
+        names = {"mode": MODES[mode], "padding_mode": PADDINGS[padding]}
+        return opset18.GridSample(input, grid, align_corners=int(align_corners), **names)
+
+    return {torch.ops.aten.grid_sampler_3d.default: grid_sampler_3d}
 
 
 callable_module(__name__)
