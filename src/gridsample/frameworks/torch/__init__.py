@@ -23,7 +23,7 @@ SPACE = space
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 # What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our tables.
-torch.compiler.assume_constant_result(dialects.lookup)
+torch.compiler.assume_constant_result(dialects.lookup)  # type: ignore[no-untyped-call]
 quick.add(frameworks.CALLS)
 team.lend()
 
