@@ -2,7 +2,7 @@
 """Programs as they are, with and without `gs.torch.accelerate()`: the same results, and how much faster.
 
     python bench/unchanged.py                          everything: tables, and bench/results/programs/unchanged.json
-    python bench/unchanged.py --only rt_detr remap     some of it, printed alone
+    python bench/unchanged.py --only rt_detr remap     some of it: these rows are replaced
     python bench/unchanged.py --side 320 --runs 7
 
 Runs alternate, one with and one without; a ratio is the time without over the time with, of neighbours, and the median
@@ -126,14 +126,12 @@ def main() -> None:
         ]
         print(f"| {name:20} | {cells[0]} | {cells[1]} | {row['difference']:.1e} |", flush=True)
         rows.append(row)
-    if not asked.only:
-        about = {
-            "torch": torch.__version__,
-            "gridsample": gs.__version__,
-            "threads": asked.threads,
-            "clock": asked.clock,
-        }
-        RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+    about = {"torch": torch.__version__, "gridsample": gs.__version__, "threads": asked.threads, "clock": asked.clock}
+    kept = json.loads(RESULTS.read_text())
+    if kept["about"] == about:  # rows of another machine or setting do not mix
+        measured = {row["name"]: row for row in [*kept["rows"], *rows]}
+        rows = [measured[name] for name in [*warps.WARPS, *models.FAMILIES] if name in measured]
+    RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -133,6 +133,48 @@ def test_bits_do_not_depend_on_threads():
             np.testing.assert_array_equal(a, b)
 
 
+OLD = """
+import jax, numpy as np, gridsample as gs
+{change}
+from gridsample.frameworks.jax import handler
+image, coords = (jax.numpy.asarray(np.random.default_rng(0).random(s), "float32") for s in ((1, 2, 4), (1, 5, 1)))
+for run in (gs.sample, jax.jit(gs.sample)):
+    np.testing.assert_allclose(run(image, coords), gs.sample(*map(np.asarray, (image, coords))), atol=1e-6)
+jax.grad(lambda i, c: gs.sample(i, c).sum(), (0, 1))(image, coords)
+print(handler.REFUSAL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("del jax.ffi", "jax {} has no jax.ffi (0.5 or newer has it)"),
+        ("del jax.ffi.ffi_lowering", "jax {} has no jax.ffi (0.5 or newer has it)"),
+        (
+            "jax.ffi.register_ffi_target = lambda *a, **k: exec('raise RuntimeError(\"no\")')",
+            "XLA of jax {} refuses the engine: no",
+        ),
+        (
+            "import sys; sys.modules['jax.extend.core'] = None",
+            "jax {} has other primitives than ours are made of: import of jax.extend.core halted; None in sys.modules",
+        ),
+    ],
+)
+def test_a_jax_that_cannot_call_the_engine_does_without(change, why):
+    code = OLD.format(change=change)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == why.format(jax.__version__)
+
+
+def test_a_jax_that_is_too_old_is_named_in_one_sentence():
+    code = "import jax, numpy as np, gridsample as gs\nx = jax.numpy.ones((1, 1, 4))\n"
+    code += "jax.__version__, jax.__version_info__ = '0.4.29', (0, 4, 29)\n"
+    code += "for _ in range(2):\n try: gs.sample(x, x.reshape(1, 4, 1))\n except ImportError as e: print(e)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = "gridsample with JAX arrays: expected jax 0.4.30 or newer, got jax 0.4.29; "
+    assert answer.stdout == (said + "install a newer one, or pass NumPy arrays\n") * 2
+
+
 def test_it_can_be_turned_off():
     text = (
         "import jax, gridsample as gs, jax.numpy as jnp; from gridsample.frameworks.jax import handler; "

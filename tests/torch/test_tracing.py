@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -94,6 +96,43 @@ def test_exported_programs_take_every_size(axes, strict):
     larger = arguments(axes, 7, batch=5)
     for program in (exported, torch.export.load(kept), exported.run_decompositions()):
         same([program.module()(*larger)], [Program()(*larger)])
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_exported_programs_have_gradients(axes, dynamic):
+    inputs = arguments(axes, 4)
+    changing = dict.fromkeys(range(2, axes + 2), torch.export.Dim.DYNAMIC)
+    dims = (changing, dict.fromkeys(range(1, axes + 1), torch.export.Dim.DYNAMIC)) if dynamic else None
+    exported = torch.export.export(Program(), inputs, dynamic_shapes=dims)
+    inputs = arguments(axes, 6) if dynamic else inputs
+    same(results(exported.module(), *inputs), results(Program(), *inputs))
+
+
+COLD = """
+import torch, gridsample as gs
+image, grid = torch.rand(1, 1, 4, 5), torch.rand(1, 2, 3, 2)
+compiled = torch.compile(lambda i, g: gs.grid_sample(i, g), fullgraph=True, backend="aot_eager")
+print(torch.equal(compiled(image, grid), gs.grid_sample(image, grid)))
+"""
+
+
+def test_the_first_call_of_a_program_may_be_a_compiled_one():  # which then loads our half for torch
+    run = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n", run.stderr
+
+
+def test_a_dispatched_call_is_worked_out_once():  # though torch hands the operator a new string in each
+    image, grid = arguments(2, 4)
+    text = " ".join(Options("cubic", ("mirror",)).text.split(" "))
+    want = gs.sample(image, grid, kernel="cubic", boundary="mirror")
+    found = []
+    for recorded in (False, True, True):
+        leaf = image.clone().requires_grad_(recorded)
+        found.append(operators.pull(leaf, grid, "".join(text)))
+        assert torch.equal(found[-1], want)
+        assert found[-1].requires_grad == recorded
+    assert torch.equal(*(torch.autograd.grad(x.sum(), x.grad_fn.next_functions[0][0].variable)[0] for x in found[1:]))
 
 
 def test_symbolic_sizes_stay_symbols_in_make_fx():

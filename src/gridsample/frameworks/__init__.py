@@ -54,6 +54,8 @@ tracing: Callable[[], bool] = _by_torch
 
 def of(where: str, **arrays: Any) -> Any:
     """The framework module that all ``arrays`` belong to; raises with their names if there is none."""
+    if tracing() and all(type(array) is _torch().ARRAY for array in arrays.values()):
+        return _torch()  # at once: what tracing looks up is looked up again before each compiled call
     found = None
     for array in arrays.values():
         framework = _framework(type(array))

@@ -19,6 +19,19 @@ from gridsample.frameworks.jax import handler, space
 from gridsample.options import Options
 from gridsample.spec.dtypes import DTYPES
 
+OLDEST = (0, 4, 30)
+if getattr(jax, "__version_info__", (0,)) < OLDEST:
+    oldest = ".".join(map(str, OLDEST))
+    do = "install a newer one, or pass NumPy arrays"
+    raise errors.MissingError("gridsample with JAX arrays", f"jax {oldest} or newer", f"jax {jax.__version__}", do)
+
+primitives: Any = None
+if not handler.REFUSAL:
+    try:
+        from gridsample.frameworks.jax import compiled as primitives
+    except (ImportError, AttributeError) as error:  # what primitives are made of is no stable part of JAX
+        handler.REFUSAL = f"jax {jax.__version__} has other primitives than ours are made of: {error}"
+
 Array = Any
 ARRAY = (jax.Array, jax.core.Tracer)
 REFUSED: dict[str, str] = {}
@@ -96,12 +109,10 @@ def narrowed(values: Array, dtype: Any) -> Array:
 def _verb(name: str, p: plan.Plan, array: Array, coords: Array) -> Array:
     """A verb of arrays in the types they are computed in, by the engine where it can."""
     if not p.uncompiled and not handler.REFUSAL:
-        from gridsample.frameworks.jax import compiled  # where this JAX has what it needs
-
         text = p.options.filtered().text
         if name == "push":
-            return compiled.push(array, coords, p.image_shape, text)
-        return getattr(compiled, name)(array, coords, text)
+            return primitives.push(array, coords, p.image_shape, text)
+        return getattr(primitives, name)(array, coords, text)
     if name == "push":
         array = jnp.broadcast_to(array, p.out_shape)
     return getattr(portable, name)(space, p, array, coords)

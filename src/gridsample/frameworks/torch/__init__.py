@@ -14,6 +14,7 @@ from gridsample.backends import chosen
 from gridsample.frameworks.torch import derivatives, matrices, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
 from gridsample.options import Options
+from gridsample.spec import dialects
 from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
@@ -21,6 +22,8 @@ REFUSED: dict[str, str] = {}
 SPACE = space
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
+# What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our tables.
+torch.compiler.assume_constant_result(dialects.lookup)  # type: ignore[no-untyped-call]
 quick.add(frameworks.CALLS)
 team.lend()
 
@@ -31,7 +34,7 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     _check_devices(where, image, coords, "image")
     plain = image.dtype in NAMES and not options.prefilter
     if out is None:
-        rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+        rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
         return derivatives.pull(image, coords, options.text) if plain else _pull(rules, image, coords, options)
     p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
     _check_out(where, p, out, image)
@@ -64,7 +67,7 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     plan.check_sizes(where, sizes, tuple(coords.shape))
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
-    rules = check(where, shape, values.dtype, coords.shape, coords.dtype, options.text)
+    rules = check(where, shape, values.dtype, coords.shape, coords.dtype, options)
     if values.dtype.is_complex:
         return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
     if values.dtype in NAMES and not options.prefilter:
@@ -75,7 +78,7 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
     _check_devices(where, image, coords, "image")
-    rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
+    rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
     if image.dtype in NAMES and not options.prefilter:
         return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
     return _pull(rules, image, coords, options, derivatives.pull_grad)

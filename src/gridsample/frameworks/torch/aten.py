@@ -97,7 +97,7 @@ def backward(
     if image_.is_contiguous():
         grad_ = grad_.contiguous()
     else:
-        few, beside = 4 * grad_.numel() <= image_.numel(), _beside(image_)
+        few, beside = 6 * grad_.numel() <= image_.numel(), _beside(image_)
         grad_ = grad_.contiguous(memory_format=_CHANNELS_LAST[axes] if beside else torch.contiguous_format)
         if beside and not few and grad_image is not None:  # whole points on both sides, then the result put in order
             to_image = torch.empty_like(grad_image, memory_format=_CHANNELS_LAST[axes])

@@ -13,6 +13,7 @@ autograd at once where no gradient is wanted, which halves the cost of a small c
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import torch
@@ -50,11 +51,11 @@ class Pull:
 
     @staticmethod
     def quick(image: Tensor, coords: Tensor, options: str) -> Any:
-        return frameworks.CALLS.pull(image, coords, options)
+        return frameworks.CALLS.pull(image, coords, intern(options))  # a dispatcher's string is new in every call
 
     @staticmethod
     def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
-        ctx.options, ctx.image_shape = options, image.shape
+        ctx.options, ctx.image_shape = intern(options), image.shape
         # the image is needed for the gradient of the coordinates alone: do not keep it alive for its own
         ctx.save_for_backward(coords, *([image] if ctx.needs_input_grad[1] else []))
         _keep_for_jvp(ctx, image, coords)
@@ -157,6 +158,10 @@ class PullBackward:
     """grad_image, grad_coords = pull_backward(grad, image, coords, options, mask)"""
 
     operator = operators.pull_backward
+
+    @staticmethod
+    def quick(grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Any) -> Any:
+        return frameworks.CALLS.backward(grad, image, coords, intern(options), True, True) if all(mask) else None
 
     @staticmethod
     def keep(ctx: Any, grad: Tensor, image: Tensor, coords: Tensor, options: str, mask: Any) -> None:
@@ -313,13 +318,15 @@ RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradi
 
 def differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
-    operator = rule.operator
+    operator, quick = rule.operator, getattr(rule, "quick", None)
     eager, transformed = _functions(rule)
     RECORD[rule] = super(Function, eager).apply  # without what Function.apply does for torch.func, which is not on
 
     def kernel(*arguments: Any) -> Any:
         if (torch.is_grad_enabled() and _any_requires_grad(*arguments)) or forward_ad._current_level >= 0:
             return (transformed if _functorch_is_active() else eager).apply(*arguments)
+        if quick is not None and (known := quick(*arguments)) is not None:
+            return known
         with _below_autograd():
             return operator(*arguments)
 

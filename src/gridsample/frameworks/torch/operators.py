@@ -46,14 +46,13 @@ def planned(
 
 
 def check(
-    where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: str
+    where: str, shape: Any, dtype: torch.dtype, coords_shape: Any, coords_dtype: torch.dtype, options: Options
 ) -> plan.Rules:
     """Raises as `planned` does. A traced program's sizes are symbols, which no Plan may turn into numbers."""
     if torch.compiler.is_compiling() or any(isinstance(n, torch.SymInt) for n in (*shape, *coords_shape)):
-        parsed = Options.parse(options)
         types = dtype_name(dtype), dtype_name(coords_dtype)
-        return plan.check(where, tuple(shape), types[0], tuple(coords_shape), types[1], parsed, limits=False)
-    return planned(where, shape, dtype, coords_shape, coords_dtype, options).rules
+        return plan.check(where, tuple(shape), types[0], tuple(coords_shape), types[1], options, limits=False)
+    return planned(where, shape, dtype, coords_shape, coords_dtype, options.text).rules
 
 
 # On every device, by the backend that the Plan and the device choose
