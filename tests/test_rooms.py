@@ -81,7 +81,7 @@ OUTSIDE: dict[str, set[str]] = {
     "export.mil_passes": {"coremltools"},
     "export.coreml_ops": {"coremltools"},
     "export.coreml": {"torch"},
-    "export.onnx": {"torch"},
+    "export.onnx": {"onnxscript", "torch"},
     "export.openvino": {"torch"},
     "export.executorch": {"torch", "executorch"},
     "export.litert": {"torch", "ai_edge_litert"},
