@@ -128,8 +128,24 @@ def test_no_gradient_is_computed_that_nobody_asked_for(image_too, grid_too, shor
     assert (image.grad is not None, grid.grad is not None) == (image_too, grid_too)
 
 
-def test_splat_computes_only_what_is_asked(monkeypatch):
+@pytest.mark.parametrize("short", [True, False])
+def test_splat_computes_only_what_is_asked(short, monkeypatch):
     calls = []
+
+    class Calls:
+        @staticmethod
+        def pull(*arguments):
+            if short:
+                calls.append(("pull", None))
+                return CALLS.pull(*arguments)
+
+        @staticmethod
+        def backward(*arguments):
+            if short:
+                calls.append(("backward", [not asked for asked in arguments[4:]]))
+                return CALLS.backward(*arguments)
+
+    monkeypatch.setattr("gridsample.frameworks.CALLS", Calls)
     for name in ("pull", "backward"):
         inner = getattr(cpu, name)
         monkeypatch.setattr(
