@@ -14,7 +14,7 @@ from torch.autograd import gradcheck
 import gridsample as gs
 from gridsample.backends import cpu
 from gridsample.frameworks import CALLS
-from gridsample.frameworks import torch as _  # noqa: F401  which puts its arrays in before tests replace CALLS
+from gridsample.frameworks import torch as torch_room  # noqa: F401  its arrays are known before tests replace CALLS
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.kernels import KERNELS
 
