@@ -32,7 +32,7 @@ def _prepare(run: Run) -> Calls:
     if case.channels_last:
         image = image.contiguous(memory_format=torch.channels_last)
     if run.verb == "affine":
-        theta, size = torch.from_numpy(run.theta()), [*case.shape]
+        theta, size = torch.from_numpy(run.theta()).to(image.dtype), [*case.shape]
 
         def unfused() -> tuple[Any, ...]:
             points = functional.affine_grid(theta, size, False)
