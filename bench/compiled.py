@@ -12,12 +12,13 @@ beyond rounding raises.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import statistics
-import time
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -25,8 +26,10 @@ import torch.nn.functional as F
 
 import gridsample as gs
 
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
+
 RESULTS = Path(__file__).parent / "results" / "programs" / "compiled.json"
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 BOUND = 1e-4  # of the mean magnitude
 
 # image and points, all sizes different: torch takes equal ones for the same symbol
@@ -79,19 +82,31 @@ def compare(case: str, got: list[torch.Tensor], want: list[torch.Tensor]) -> Non
             raise AssertionError(f"{case}: results of shape {tuple(a.shape)} differ by {difference:.2g}")
 
 
-def seconds(run: Callable[[], Any], calls: int, clock: Callable[[], float]) -> float:
-    kept = (
-        run()
-    )  # the last result lives until there is the next, in all calls alike: none writes to memory still in a cache
-    start = clock()
-    for _ in range(calls):
-        kept = run()
-    taken = (clock() - start) / calls
-    del kept
-    return taken
+class Repeated:
+    """Calls many times. The last result lives until there is the next: no call writes to memory still in a cache."""
+
+    def __init__(self, run: Callable[[], Any], many: int) -> None:
+        self.run, self.many, self.kept = run, many, None
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[None]:
+        self.kept = self.run()
+        yield
+        self.kept = None
+
+    def __call__(self) -> None:
+        for _ in range(self.many):
+            self.kept = self.run()
 
 
-def measure(case: str, backward: bool, dynamic: bool, rounds: int, clock: Callable[[], float]) -> dict[str, Any]:
+def seconds(runs: list[Callable[[], Any]], many: int, rounds: int, clock: str) -> list[list[float]]:
+    """Of one call of each, in each round."""
+    calls = [Repeated(run, many) for run in runs]
+    times = pairs.timed(calls, rounds, clock, [call.around for call in calls])
+    return [[taken / many for taken in found] for found in times]
+
+
+def measure(case: str, backward: bool, dynamic: bool, rounds: int, clock: str) -> dict[str, Any]:
     inputs = tensors(case)
     torch.compiler.reset()
     ours, theirs = program(gs.grid_sample, CASES[case][2]), program(F.grid_sample, CASES[case][2])
@@ -104,18 +119,12 @@ def measure(case: str, backward: bool, dynamic: bool, rounds: int, clock: Callab
         with torch._dynamo.config.patch(error_on_recompile=True):
             smaller = [inputs[0][:, :, 1:, 1:].contiguous(), inputs[1]]
             compare(case, work(compiled[ours], smaller, backward)(), work(ours, smaller, backward)())
-    many = max(1, int(2e-3 / seconds(runs["eager"], 3, clock)))
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(rounds):
-        order = list(runs)[turn % 4 :] + list(runs)[: turn % 4]
-        for name in order:
-            times[name].append(seconds(runs[name], many, clock))
+    many = max(1, int(2e-3 / seconds([runs["eager"]], 3, 1, clock)[0][0]))
+    times = dict(zip(runs, seconds(list(runs.values()), many, rounds, clock), strict=True))
     row: dict[str, Any] = {"case": case, "backward": backward, "dynamic": dynamic}
-    row["compiled_us"] = round(statistics.median(times["compiled"]) * 1e6, 1)
+    row["compiled_us"] = round(median(times["compiled"]) * 1e6, 1)
     for name in ("eager", "compiled_torch", "eager_torch"):
-        found = [a / b for a, b in zip(times[name], times["compiled"], strict=True)]
-        low, middle, high = statistics.quantiles(found, n=4, method="inclusive")
-        row[name] = {"ratio": round(middle, 3), "low": round(low, 3), "high": round(high, 3)}
+        row[name] = pairs.ratios(times["compiled"], times[name], digits=3)
     return row
 
 
@@ -124,7 +133,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=CASES)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=pairs.CLOCKS, default="wall")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(asked.threads)
@@ -132,19 +141,11 @@ def main() -> None:
     for case in asked.only or CASES:
         for backward in (False, True):
             for dynamic in (False, True):
-                rows.append(row := measure(case, backward, dynamic, asked.rounds, CLOCKS[asked.clock]))
+                rows.append(row := measure(case, backward, dynamic, asked.rounds, asked.clock))
                 print(json.dumps(row), flush=True)
     about = {"torch": torch.__version__, "gridsample": gs.__version__}
     about |= {"threads": asked.threads, "clock": asked.clock, "rounds": asked.rounds}
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"about": about, "rows": []}
-    if kept["about"] == about:
-        new = [key(row) for row in rows]
-        rows = [row for row in kept["rows"] if key(row) not in new] + rows
-    RESULTS.write_text(json.dumps({"about": about, "rows": sorted(rows, key=key)}, indent=1) + "\n")
-
-
-def key(row: dict[str, Any]) -> tuple[int, bool, bool]:
-    return list(CASES).index(row["case"]), row["backward"], row["dynamic"]
+    pairs.write(RESULTS, about, rows, lambda row: (row["case"], row["backward"], row["dynamic"]), not asked.only)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
     seconds = pairs.timed((ours, theirs), runs)      of each call, round by round
     pairs.summary(*seconds)                          milliseconds of ours; theirs over ours: median and quartiles
+    pairs.write(path, about, rows, name, whole)      the result file, or some of its rows
     pairs.peak(call)                                 MiB that a call adds to this process; on Linux
     pairs.apart(__file__, "--peak", ...)             what a program prints, run in a process of its own
 
@@ -11,6 +12,7 @@ The orders of calls and the quartiles are those of `gridsample bench`.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +60,20 @@ def ratios(ours: Times, theirs: Times, digits: int = 2) -> dict[str, float]:
 def summary(ours: Times, theirs: Times) -> dict[str, float]:
     """The median time of ours in milliseconds, and the ratios."""
     return {"ms": round(1e3 * median(ours), 3)} | ratios(ours, theirs)
+
+
+def write(
+    path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]], name: Callable[[Any], Any], whole: bool
+) -> None:
+    """Writes a result file. Rows that are not the whole take their places in the one that stands, if that was measured
+    alike; one of another setting is left as it is."""
+    if not whole and path.exists():
+        kept = json.loads(path.read_text())
+        if kept["about"] != about:
+            print(f"{path.name} has rows of {kept['about']}; nothing is written: measure all of it to replace them")
+            return
+        rows = list({name(row): row for row in [*kept["rows"], *rows]}.values())
+    path.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 
 def peak(call: Call) -> float:

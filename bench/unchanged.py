@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -127,11 +126,7 @@ def main() -> None:
         print(f"| {name:20} | {cells[0]} | {cells[1]} | {row['difference']:.1e} |", flush=True)
         rows.append(row)
     about = {"torch": torch.__version__, "gridsample": gs.__version__, "threads": asked.threads, "clock": asked.clock}
-    kept = json.loads(RESULTS.read_text())
-    if kept["about"] == about:  # rows of another machine or setting do not mix
-        measured = {row["name"]: row for row in [*kept["rows"], *rows]}
-        rows = [measured[name] for name in [*warps.WARPS, *models.FAMILIES] if name in measured]
-    RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+    pairs.write(RESULTS, about, rows, lambda row: row["name"], not asked.only)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -188,11 +189,10 @@ print("fine")
 """
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("with_torch", ["numpy", "torch"])
-def test_after_fork(with_torch, target):
-    if target != engine.targets()[-1]:
-        pytest.skip("once is enough")
+@pytest.mark.parametrize("target", engine.targets()[-1:], indirect=True)  # the processes choose their own
+def test_after_fork(with_torch):
     done = subprocess.run([sys.executable, "-c", FORK, with_torch], capture_output=True, text=True, timeout=120)
     assert done.stdout == "fine\n", done.stderr
 
@@ -218,9 +218,8 @@ print("fine" if team.lend() or "OpenMP" not in torch.__config__.parallel_info() 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are lent on Linux")
-def test_torch_lends_its_threads_but_not_to_a_forked_child(target):
-    if target != engine.targets()[-1]:
-        pytest.skip("once is enough")
+@pytest.mark.parametrize("target", engine.targets()[-1:], indirect=True)
+def test_torch_lends_its_threads_but_not_to_a_forked_child():
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120)
     assert done.stdout == "fine\n", done.stderr
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -51,3 +52,19 @@ def test_the_peak_is_what_a_call_adds(pairs):
     alone = pairs.apart("-c", f"{setting}; print(pairs['peak']({call}))")
     for found in (pairs.peak(eval(call, {"np": np, "kept": kept})), float(alone)):
         assert 110 < found < 140
+
+
+def test_some_rows_take_their_places_in_a_file_measured_alike(pairs, tmp_path, capsys):
+    def write(about, rows, whole):
+        pairs.write(tmp_path / "result.json", {"runs": about}, rows, lambda row: row["name"], whole)
+        return json.loads((tmp_path / "result.json").read_text())
+
+    first = [{"name": "a", "ms": 1}, {"name": "b", "ms": 2}]
+    assert write(3, first, False) == {"about": {"runs": 3}, "rows": first}  # there was none
+    more = [{"name": "c", "ms": 5}, {"name": "a", "ms": 4}]
+    assert write(3, more, False)["rows"] == [{"name": "a", "ms": 4}, {"name": "b", "ms": 2}, {"name": "c", "ms": 5}]
+    kept = write(9, first, False)  # another setting
+    assert kept["about"] == {"runs": 3}
+    assert len(kept["rows"]) == 3
+    assert "nothing is written" in capsys.readouterr().out
+    assert write(9, first, True) == {"about": {"runs": 9}, "rows": first}

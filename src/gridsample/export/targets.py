@@ -16,6 +16,7 @@ from gridsample.export.positions import boundaries, fill_of, kernels
 from gridsample.options import Options
 from gridsample.spec.boundaries import BOUNDARIES
 
+MOST_AXES = 3  # with which every target was tried
 OPSETS = range(11, 27)  # of ONNX: what torch 2.13's two exporters write between them and ONNX Runtime 1.31 runs
 LOWERINGS = ("native", "rewritten", "decomposed")  # and "tapped", where there is no gather
 
@@ -28,7 +29,7 @@ class Target:
     fill: it has a constant boundary. truncates: its remainder of integers has the dividend's sign.
     narrow: its remainder of integers is computed in float32, so wrong for large ones.
     gathers: it can read a table at computed indices; else every tap is a call of the operator, *tapped*.
-    since: the first opset of the operator, by number of axes (ONNX alone). most: axes that were tried and agree.
+    since: the first opset of the operator, by number of axes (ONNX alone).
     """
 
     name: str
@@ -41,7 +42,6 @@ class Target:
     truncates: bool = False
     narrow: bool = False
     gathers: bool = True
-    most: int = 3
 
 
 _ROWS = (
@@ -63,14 +63,7 @@ _ROWS = (
         even=True,
         truncates=True,  # 1.5.1: its aten::remainder of -1 by 8 is -1
     ),
-    Target(
-        "ncnn",
-        "ncnn",
-        "GridSample",
-        {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")},
-        gathers=False,
-        most=3,
-    ),
+    Target("ncnn", "ncnn", "GridSample", {2: ("nearest", "linear", "cubic"), 3: ("nearest", "linear")}, gathers=False),
 )
 
 TARGETS: dict[str, Target] = {row.name: row for row in _ROWS}
@@ -108,9 +101,9 @@ def choose(to: Target, axes: int, options: Options, opset: int | None = None, pr
     if options.nonfinite == "error":
         do = "an exported model cannot raise: choose nonfinite='propagate' or 'outside'"
         raise OptionError(where, "nonfinite other than 'error'", "nonfinite='error'", do)
-    if axes > to.most:
+    if axes > MOST_AXES:
         do = "sample over fewer axes at a time"
-        raise RankError(where, f"at most {to.most} spatial axes with {to.title}", str(axes), do)
+        raise RankError(where, f"at most {MOST_AXES} spatial axes with {to.title}", str(axes), do)
     if options.derivative:
         raise OptionError(where, "a call of sampling alone", options.text, "export the call itself")
     folds = options.fold == "coordinate" and any(row.taps > 2 for row in kernels(options, axes))

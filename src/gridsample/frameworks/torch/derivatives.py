@@ -280,10 +280,23 @@ def _slope_along(grad: Tensor, direction: Tensor, image: Tensor, coords: Tensor,
     return _total(parts)  # type: ignore[no-any-return]
 
 
-def _functions(rule: Any) -> tuple[Any, Any]:
+def _below(rule: Any) -> Callable[..., Any]:
+    """A rule's operator without autograd, by the short way where there is one and it takes the call."""
+    operator = rule.operator
+    quick = getattr(rule, "quick", None)  # not CALLS' own method: torch never lets go of what it has registered
+
+    def below(*arguments: Any) -> Any:
+        if quick is not None and (known := quick(*arguments)) is not None:
+            return known
+        with _below_autograd():
+            return operator(*arguments)
+
+    return below
+
+
+def _functions(rule: Any, below: Callable[..., Any]) -> tuple[Any, Any]:
     """A rule as torch wants it: for calls, and for torch.func, whose way of calling costs 60 us more."""
     operator, keep = rule.operator, rule.keep
-    quick = getattr(rule, "quick", None)  # not CALLS' own method: torch never lets go of what it has registered
 
     class Eager(Function):
         backward = rule.backward
@@ -291,10 +304,7 @@ def _functions(rule: Any) -> tuple[Any, Any]:
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
             keep(ctx, *inputs)
-            if quick is not None and (known := quick(*inputs)) is not None:
-                return known
-            with _below_autograd():
-                return operator(*inputs)
+            return below(*inputs)
 
         jvp = rule.jvp
 
@@ -318,17 +328,14 @@ RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradi
 
 def differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
-    operator, quick = rule.operator, getattr(rule, "quick", None)
-    eager, transformed = _functions(rule)
+    operator, below = rule.operator, _below(rule)
+    eager, transformed = _functions(rule, below)
     RECORD[rule] = super(Function, eager).apply  # without what Function.apply does for torch.func, which is not on
 
     def kernel(*arguments: Any) -> Any:
         if (torch.is_grad_enabled() and _any_requires_grad(*arguments)) or forward_ad._current_level >= 0:
             return (transformed if _functorch_is_active() else eager).apply(*arguments)
-        if quick is not None and (known := quick(*arguments)) is not None:
-            return known
-        with _below_autograd():
-            return operator(*arguments)
+        return below(*arguments)
 
     def call(*arguments: Any) -> Any:
         if torch.compiler.is_compiling():
