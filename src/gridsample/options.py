@@ -145,7 +145,6 @@ def _derived(options: Options, axis: int, axes: int) -> Options:
     return replace(options, derivative=tuple(m + (d == axis) for d, m in enumerate(orders)))
 
 
-@remembered
 def sample_options(
     where: str,
     kernel: str | Sequence[str],
@@ -161,6 +160,26 @@ def sample_options(
     prefilter: bool = True,
 ) -> Options:
     """The options of `sample` and its kin, every name checked."""
+    options = named_options(where, kernel, boundary, frame, order, nonfinite, ties, fold, limit, prefilter)
+    if outside is None and type(fill) in (float, int) and fill == 0:
+        return options
+    return _filled(where, options, fill, outside)
+
+
+@remembered
+def named_options(
+    where: str,
+    kernel: str | Sequence[str],
+    boundary: str | Sequence[str],
+    frame: str,
+    order: str,
+    nonfinite: str,
+    ties: str | None,
+    fold: str,
+    limit: str,
+    prefilter: bool,
+) -> Options:
+    """All of them but the numbers, which a traced program may not know yet."""
     for argument, value, table in (("frame", frame, FRAMES), ("order", order, ORDERS), ("limit", limit, LIMITS)):
         named(where, argument, value, table)
     kernels = kernel if isinstance(kernel, (tuple, list)) and kernel else (kernel,)
@@ -172,6 +191,20 @@ def sample_options(
     named(where, "fold", fold, FOLDS)
     if ties is not None:
         named(where, "ties", ties, TIES)
+    if fold == "coordinate" and (odd := [name for name in names if BOUNDARIES[name].sign < 0]):
+        do = "use fold='tap'"
+        raise OptionError(where, "a boundary that positions can be folded by", repr(odd[0]), do)
+    filters = flag(where, "prefilter", prefilter) and any(row.prefilter for row in rows)
+    ties = ties or next((row.ties for row in rows if row.ties), None) or "even"
+    chosen = tuple(row.name for row in rows)
+    return Options(chosen, tuple(names), 0.0, frame, order, ties, fold, nonfinite, None, limit, prefilter=filters)
+
+
+@remembered
+def _filled(where: str, options: Options, fill: float, outside: float | None) -> Options:
+    """With what is read outside the image: by its taps, and by points whose centre lies there."""
+    names = options.boundary
+    boundary = names[0] if len(names) == 1 else names
     fill = number(where, "fill", fill)
     if outside is not None:
         outside = number(where, "outside", outside)
@@ -181,13 +214,11 @@ def sample_options(
     if fill != 0 and "zero" in names:
         do = "use 'constant' on every axis that ends: a tap outside two axes can read only one value"
         raise OptionError(where, "one fill for all axes", f"boundary={boundary!r} and fill={fill!r}", do)
-    if fold == "coordinate" and (odd := [name for name in names if BOUNDARIES[name].sign < 0]):
-        do = "use fold='tap'"
-        raise OptionError(where, "a boundary that positions can be folded by", repr(odd[0]), do)
-    filters = flag(where, "prefilter", prefilter) and any(row.prefilter for row in rows)
-    ties = ties or next((row.ties for row in rows if row.ties), None) or "even"
-    chosen = tuple(row.name for row in rows)
-    return Options(chosen, tuple(names), fill, frame, order, ties, fold, nonfinite, outside, limit, prefilter=filters)
+    o = options  # not `replace`, which torch.compile cannot trace
+    return Options(
+        *(o.kernel, o.boundary, fill, o.frame, o.order, o.ties, o.fold, o.nonfinite, outside, o.limit),
+        prefilter=o.prefilter,
+    )
 
 
 @remembered

@@ -45,7 +45,7 @@ CALLS = engine.Calls()
 
 def _by_torch() -> bool:
     compiler = getattr(sys.modules.get("torch"), "compiler", None)
-    return compiler is not None and bool(compiler.is_dynamo_compiling())
+    return compiler is not None and bool(compiler.is_dynamo_compiling()) and bool(_torch())  # it says how to trace us
 
 
 # Whether a compiler of Python is tracing this call: it cannot follow the short way. torch's room puts its own here.

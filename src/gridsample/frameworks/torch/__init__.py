@@ -13,8 +13,7 @@ from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
 from gridsample.frameworks.torch import derivatives, matrices, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
-from gridsample.options import Options
-from gridsample.spec import dialects
+from gridsample.options import Options, grid_sample_options, named_options
 from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
@@ -22,8 +21,9 @@ REFUSED: dict[str, str] = {}
 SPACE = space
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
-# What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our tables.
-torch.compiler.assume_constant_result(dialects.lookup)  # type: ignore[no-untyped-call]
+# What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our options.
+for _asked in (grid_sample_options, named_options):
+    torch.compiler.assume_constant_result(_asked)  # type: ignore[no-untyped-call]
 quick.add(frameworks.CALLS)
 team.lend()
 
@@ -34,6 +34,8 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     _check_devices(where, image, coords, "image")
     plain = image.dtype in NAMES and not options.prefilter
     if out is None:
+        if _traced(where, image.shape, image.dtype, coords, options):
+            return derivatives.pull(image, coords, options.text)  # type: ignore[no-any-return]
         rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
         return derivatives.pull(image, coords, options.text) if plain else _pull(rules, image, coords, options)
     p = planned(where, image.shape, image.dtype, coords.shape, coords.dtype, options.text)
@@ -67,6 +69,8 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
     plan.check_sizes(where, sizes, tuple(coords.shape))
     batch = coords.shape[0] if values.shape[0] == 1 else values.shape[0]
     shape = (batch, values.shape[1], *sizes)
+    if _traced(where, shape, values.dtype, coords, options):
+        return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
     rules = check(where, shape, values.dtype, coords.shape, coords.dtype, options)
     if values.dtype.is_complex:
         return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
@@ -78,6 +82,8 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
 
 def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Tensor:
     _check_devices(where, image, coords, "image")
+    if _traced(where, image.shape, image.dtype, coords, options):
+        return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
     rules = check(where, image.shape, image.dtype, coords.shape, coords.dtype, options)
     if image.dtype in NAMES and not options.prefilter:
         return derivatives.pull_grad(image, coords, options.text)  # type: ignore[no-any-return]
@@ -139,6 +145,16 @@ def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     if not torch.is_autocast_enabled("cpu"):
         return tensors
     return tuple(t.float() if t.is_cpu and t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)
+
+
+def _traced(where: str, shape: Any, dtype: torch.dtype, coords: Tensor, options: Options) -> bool:
+    """Whether torch.compile is at work, and will meet the operator itself, with arguments that seem to fit: the rest is
+    checked there. All that is looked up here would be looked up again before each call of what it compiled."""
+    if not frameworks.tracing() or dtype not in NAMES or coords.dtype not in NAMES or options.prefilter:
+        return False
+    if coords.dim() < 2 or coords.shape[-1] != len(shape) - 2 or (where == "grid_sample" and coords.dtype != dtype):
+        return False
+    return bool(coords.shape[0] == shape[0] or (where != "grid_sample" and 1 in (coords.shape[0], shape[0])))
 
 
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:

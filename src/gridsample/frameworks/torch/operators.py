@@ -206,7 +206,12 @@ def _out_size(image: Tensor, coords: Tensor) -> list[Any]:
     return [batch, image.shape[1], *coords.shape[1:-1]]
 
 
+def _check_fake(where: str, shape: Any, dtype: torch.dtype, coords: Tensor, options: str) -> None:
+    check(where, shape, dtype, coords.shape, coords.dtype, Options.parse(options))
+
+
 def _pull_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    _check_fake("sample", image.shape, image.dtype, coords, options)
     return empty_like_image(image, _out_size(image, coords))
 
 
@@ -215,10 +220,12 @@ def _pull_out_fake(image: Tensor, coords: Tensor, options: str, out: Tensor) -> 
 
 
 def _pull_grad_fake(image: Tensor, coords: Tensor, options: str) -> Tensor:
+    _check_fake("sample_grad", image.shape, image.dtype, coords, options)
     return image.new_empty([*_out_size(image, coords), coords.shape[-1]])
 
 
 def _push_fake(values: Tensor, coords: Tensor, shape: Sequence[int], options: str) -> Tensor:
+    _check_fake("splat", shape, values.dtype, coords, options)
     return values.new_empty(shape)
 
 
