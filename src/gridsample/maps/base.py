@@ -148,7 +148,8 @@ class Map(ABC):
 
     def to(self, reference: Any) -> Map:
         """This map with its numbers in the library and place of an array; types and gradients stay."""
-        return self._each(lambda value: arrays.like(value, reference))
+        here = all(_is_array(value) and arrays.is_like(value, reference) for value in self._arrays())
+        return self if here else self._each(lambda value: arrays.like(value, reference))
 
     def detach(self) -> Map:
         """This map without its history of gradients."""
@@ -169,6 +170,10 @@ class Map(ABC):
         counts = [value.batch for value in vars(self).values() if isinstance(value, Map)]
         counts += [value.shape[0] for value in vars(self).values() if _is_array(value)]
         return max((count for count in counts if count != 1), default=min(counts))
+
+    def _arrays(self) -> list[Any]:
+        """What it computes with, and the maps it is made of."""
+        return [value for value in vars(self).values() if isinstance(value, Map) or _is_array(value)]
 
     def _each(self, change: Callable[[Array], Array]) -> Map:
         other = copy.copy(self)

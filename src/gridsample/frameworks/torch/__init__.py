@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from functools import partial
+from math import isfinite, prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from gridsample.spec.dtypes import DTYPES
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
 SPACE = space
+SMALL = 4096  # points of a grid
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 # What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our options.
@@ -121,13 +124,24 @@ def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
 
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Tensor:
     plan.check_affine(tuple(theta.shape), dtype_name(theta.dtype), size)
-    computed = getattr(torch, plan.COMPUTED[NAMES[theta.dtype]])
+    name = plan.COMPUTED[NAMES[theta.dtype]]
+    if _small(theta, size):  # the same arithmetic
+        ramp_ = partial(np.arange, dtype=name)
+        return torch.from_numpy(affine.affine_grid(theta.numpy(), size[2:], align_corners, ramp_))
+    computed = getattr(torch, name)
 
     def ramp(start: int, stop: int, step: int) -> Tensor:
         return torch.arange(start, stop, step, dtype=computed, device=theta.device)
 
     grid: Tensor = affine.affine_grid(theta.to(computed), size[2:], align_corners, ramp)
     return grid.to(theta.dtype)
+
+
+def _small(theta: Tensor, size: tuple[int, ...]) -> bool:
+    """Whether NumPy may make this grid, in less time than calling torch's operators takes."""
+    if frameworks.tracing() or theta.requires_grad or not quick.unwatched(theta):
+        return False
+    return theta.dtype in (torch.float32, torch.float64) and len(theta) * prod(size[2:]) <= SMALL
 
 
 def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tensor, weights: Tensor) -> Tensor:

@@ -25,10 +25,7 @@ class PullMatrix(torch.autograd.Function):
     def forward(ctx: Any, p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
         ctx.plan = p
         ctx.save_for_backward(image, matrix)
-        image_ = wide(image)
-        out = empty_like_image(image_, p.out_shape)
-        cpu.pull(p, view(image_), view(matrix), view(out), torch.get_num_threads())
-        return rounded(out, image)
+        return _pull(p, image, matrix)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
@@ -55,7 +52,16 @@ class PullMatrix(torch.autograd.Function):
 def pull(p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
     """S(coordinates of the matrix) image, by the engine."""
     matrix = matrix.to(getattr(torch, p.coords_dtype))
+    if not ((image.requires_grad or matrix.requires_grad) and torch.is_grad_enabled()):
+        return _pull(p, image, matrix)
     return PullMatrix.apply(p, image, matrix)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _pull(p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
+    image_ = wide(image)
+    out = empty_like_image(image_, p.out_shape)
+    cpu.pull(p, view(image_), view(matrix), view(out), torch.get_num_threads())
+    return rounded(out, image)
 
 
 def _recorded(p: Plan, grad: Tensor, image: Tensor, matrix: Tensor, wanted: tuple[bool, bool]) -> list[Tensor | None]:
