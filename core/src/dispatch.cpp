@@ -66,6 +66,7 @@ bool flat(const Job& job, const PointArray& a) {
 void cut_tiles(Job& job, int taps) {
   const std::int64_t capacity = tile_points(job.problem.axes, taps);
   const bool made = job.problem.given != Given::points;  // from a place in the output, of which nothing may be joined
+  const bool summed = !by_point(job.problem.given);      // tile by tile: the gradient of what is given
   const std::int64_t wide = job.rows == 1 ? capacity : job.cols <= 256 ? 256 : 128;
   job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
   const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
@@ -73,7 +74,7 @@ void cut_tiles(Job& job, int taps) {
   job.long_rows = job.cols >= 64;
   std::int64_t planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
   job.tile_planes = 1;
-  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || (made && job.grad_coords.data))) {
+  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || (summed && job.grad_coords.data))) {
     // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
     // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
     job.tile_cols = std::min<std::int64_t>(job.cols, 64);
@@ -112,12 +113,13 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(taps == 1 || taps == 2 || taps == 4, "a kernel of 1, 2 or 4 taps");
   expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "a kernel whose pieces are of a degree from 0 to the greatest in the table");
   const View &image = *(arrays.image ? arrays.image : arrays.target), &coords = *arrays.coords, &values = *arrays.values;
-  const bool made = problem.given != Given::points;
+  const bool made = by_matrix(problem.given);
   const int points = made ? axes : coords.rank - 2;
   expect(image.rank == axes + 2, "an image of rank 2 + axes");
   if (made) expect(coords.rank == 3 && coords.shape[1] == axes + (problem.given == Given::homography) && coords.shape[2] == axes + 1,
                    "one matrix of the map per batch element");
   else expect(points >= 0 && coords.shape[coords.rank - 1] == axes, "coords whose last axis has one entry per spatial axis");
+  expect(problem.given != Given::displaced || points == axes, "displacements for an output with as many axes as the image");
   expect(values.rank == points + 2 + arrays.jacobian, "values of rank 2 + the coords' point axes");
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
@@ -240,7 +242,7 @@ void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
 
 // Runs what computes the coordinates' gradient; a matrix's is then added up from the tiles' parts, in their order.
 template <class Run> void with_matrices(Job job, Run run) {
-  if (job.problem.given == Given::points) return run(job);
+  if (by_point(job.problem.given)) return run(job);
   const int axes = job.problem.axes, square = (axes + 1) * (axes + 1);
   std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * square));
   job.matrices = parts.data();

@@ -21,8 +21,13 @@ enum class NotANumber : int {
   outside,    // its sample, and that of an infinite coordinate, is the outside (or fill) value
 };
 
-// What stands in place of coordinates: themselves, or a map that takes a place in the output to its coordinates.
-enum class Given : int { points, affine, homography };
+// What stands in place of coordinates: themselves, or a map that takes a place in the output to its coordinates: a matrix;
+// displacements from that place, one for each point, or control points of a spline that they are read from.
+enum class Given : int { points, affine, homography, displaced, control };
+
+constexpr bool by_matrix(Given given) { return given == Given::affine || given == Given::homography; }
+// Has each point numbers of its own?
+constexpr bool by_point(Given given) { return given == Given::points || given == Given::displaced; }
 
 struct Axis {
   table::BoundaryRow rule;
