@@ -41,7 +41,7 @@ template <class C, int D> struct OwnPlaces {
 };
 
 // Packed coordinates of one row of the tile, in block.made.
-template <class C, int D, class B> const char* displaced_row(const Job& job, B& block, int row) {
+template <class C, int D, class B> __attribute__((noinline)) const char* displaced_row(const Job& job, B& block, int row) {
   const PointArray& array = job.coords;
   const OwnPlaces<C, D> places(block, row);
   const char* from = array.data + block.outer_coords + block.row_offset(array, row);

@@ -141,7 +141,7 @@ GS_INLINE void store_gradient(const Job& job, char* to, const Vec<T>* along, int
     }
 }
 
-// Where a tile's part of a matrix's gradient stands.
+// Where a tile's part of a map's gradient stands.
 GS_INLINE int64_t task_of(const Job& job, int64_t n, int64_t tile) {
   return (job.coords_batches == 1 ? 0 : n) * job.tiles + tile;
 }
@@ -188,7 +188,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
       }
   }
   if (!by_point(job.problem.given))
-    return matrix_gradient<T, D>(job, block, first, block.total, job.matrices + (task_of(job, first, tile)) * (D + 1) * (D + 1));
+    return map_gradient<T, D>(job, block, first, job.parts + task_of(job, first, tile) * job.part);
   // by rows, not runs: without a batch to sum over the block was never filled
   const PointArray& out = job.grad_coords;
   for (int row = 0; row < block.rows; ++row)

@@ -36,6 +36,14 @@ struct Axis {
   double offset, scale, shift;  // x = (g + offset) * scale + shift
 };
 
+// Control points of a spline, spread over an output so that (degree - 1) / 2 of them lie outside at each end of an axis:
+//   o + sum over k  B(c - k) u[k],   c = (degree - 1) / 2 + o (m - degree) / (length - 1), kept between the ends
+// with m the points along an axis, B the B-spline. There are no more of them than output points.
+struct Control {
+  int degree;  // 1 or 3
+  std::int64_t length[max_axes];  // of the output that they are laid for, in memory order
+};
+
 struct Problem {
   int axes;
   table::KernelRow kernel;
@@ -46,6 +54,7 @@ struct Problem {
   bool has_outside;
   double outside;  // the sample of a point whose centre is outside, if has_outside
   Given given;
+  Control control;  // if that is given
 };
 
 }  // namespace gridsample
