@@ -20,6 +20,7 @@ from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
 
 if TYPE_CHECKING:
+    from gridsample.made import Made
     from gridsample.maps.framed import Framed
 
 Components = Sequence[Array]  # one array per axis of space, x first
@@ -77,6 +78,10 @@ class Map(ABC):
             do = "give one length per axis of space, in memory order"
             raise ShapeError(where, f"a size of {self.axes} positive lengths", str(tuple(size)), do)
         return found
+
+    def made(self, size: Size) -> Made | None:
+        """What the engine's loops make the coordinates of an output of ``size`` from, if they know this map."""
+        return None
 
     # Composition and inversion
 

@@ -13,6 +13,7 @@ from gridsample._core import engine
 from gridsample.backends import chosen, cpu, portable
 from gridsample.errors import ArgumentTypeError
 from gridsample.frameworks.numpy import space
+from gridsample.made import Made
 from gridsample.options import Options, remembered
 from gridsample.spec.dtypes import DTYPES
 from gridsample.threads import get_num_threads
@@ -76,17 +77,15 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
     return out if direct else _written(out, _rounded(call, result))
 
 
-def pull_matrix(
-    where: str, image: Array, given: str, matrix: Array, sizes: tuple[int, ...], options: Options
-) -> Array | None:
-    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
+def pull_made(where: str, image: Array, source: Made, options: Options) -> Array | None:
+    """`pull` at coordinates that the engine makes; None where it does not do this call."""
     if image.dtype.name not in plan.COMPUTED or options.prefilter:
         return None
-    p = plan.made(where, image.shape, image.dtype.name, matrix.shape, sizes, options, given)
+    p = plan.made(where, image.shape, image.dtype.name, source, options)
     if chosen(p).name != "cpu" or options.nonfinite == "error":
         return None
     result = np.empty(p.out_shape, p.compute_dtype)
-    cpu.pull(p, widened(image), matrix.astype(p.coords_dtype, copy=False), result, get_num_threads())
+    cpu.pull(p, widened(image), source.numbers.astype(p.coords_dtype, copy=False), result, get_num_threads())
     return narrowed(result, image.dtype)
 
 

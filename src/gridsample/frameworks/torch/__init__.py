@@ -13,8 +13,9 @@ from torch import Tensor
 
 from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
-from gridsample.frameworks.torch import derivatives, matrices, quick, sharding, space, team
+from gridsample.frameworks.torch import derivatives, made, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
+from gridsample.made import Made
 from gridsample.options import Options, grid_sample_options, named_options
 from gridsample.spec.dtypes import DTYPES
 
@@ -51,19 +52,17 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     return out if target is out else out.copy_(target)
 
 
-def pull_matrix(
-    where: str, image: Tensor, given: str, matrix: Tensor, sizes: tuple[int, ...], options: Options
-) -> Tensor | None:
-    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
+def pull_made(where: str, image: Tensor, source: Made, options: Options) -> Tensor | None:
+    """`pull` at coordinates that the engine makes; None where it does not do this call."""
     if (
         image.dtype not in NAMES
         or options.prefilter
         or options.nonfinite == "error"
-        or not quick.unwatched(image, matrix)
+        or not quick.unwatched(image, source.numbers)
     ):
         return None
-    p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), tuple(matrix.shape), sizes, options, given)
-    return matrices.pull(p, image, matrix) if chosen(p).name == "cpu" else None
+    p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), source, options)
+    return made.pull(p, image, source) if chosen(p).name == "cpu" else None
 
 
 def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], options: Options) -> Tensor:
