@@ -17,6 +17,12 @@ inline constexpr int padding = 16;
 // longer the stretches of each channel that are read and written before the next channel's turn.
 constexpr int tile_points(int axes, int taps) { return axes * taps <= 8 ? 4096 : 1024; }
 
+// The same where pixels are staged (stage.hpp) with their adjacent channels: 16 numbers of each tap must find room.
+constexpr int staged_tile_points(int axes, int taps) {
+  const int each = axes == 1 ? taps : axes == 2 ? taps * taps : taps * taps * taps;
+  return each <= 16 ? 1024 : 16384 / each;
+}
+
 // An array indexed by output points. Strides in bytes; `outer` are the point axes before the last two.
 struct PointArray {
   char* data;
@@ -30,6 +36,9 @@ struct Job {
   std::int64_t batch, channels;
 
   std::int64_t item;  // bytes of a pixel's channel
+  bool narrow;  // pixels are of another type than the loops compute in, and staged (stage.hpp)
+  Scalar pixel;  // that type
+  std::int64_t pixel_stride[max_axes];  // in bytes; with more than one tap per axis, image_stride then counts pixels
   char* image;  // read by pull, pull_grad and the grid gradient
   std::int64_t image_batch, image_channel, image_stride[max_axes];
   char* target;  // added to by push and the image gradient; its strides are the image's
@@ -56,8 +65,8 @@ struct Job {
   std::int64_t number;  // of the jobs of this process, from 1
 };
 
-enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients };
-inline constexpr int verb_count = 5;
+enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients, pull_narrow };
+inline constexpr int verb_count = 6;
 
 // A thread's own working memory, kept between jobs.
 struct Scratch {
