@@ -232,7 +232,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   threads = worthwhile(reads_of(job), threads);
   if (job.narrow) {  // channels that are adjacent are staged together
     if (job.image_channel != job.item) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
-    return run_tasks(job, loop_for(Verb::pull_narrow, job, Scalar::f32), job.batch * job.tiles * job.channel_blocks, threads);
+    return run_tasks(job, staged_loop(job.problem.axes, job.problem.kernel.taps), job.batch * job.tiles * job.channel_blocks, threads);
   }
   job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(job.item) >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);

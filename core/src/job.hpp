@@ -65,8 +65,8 @@ struct Job {
   std::int64_t number;  // of the jobs of this process, from 1
 };
 
-enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients, pull_narrow };
-inline constexpr int verb_count = 6;
+enum class Verb : int { pull, pull_grad, push, grid_gradient, both_gradients };
+inline constexpr int verb_count = 5;
 
 // A thread's own working memory, kept between jobs.
 struct Scratch {
@@ -78,5 +78,6 @@ struct Scratch {
 using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job
 
 using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
+using StagedLoops = Loop[max_axes][3];
 
 }  // namespace gridsample

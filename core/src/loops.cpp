@@ -4,7 +4,6 @@
 // points), locate.hpp (coordinates to taps), weights.hpp, fold.hpp (taps outside), reduce.hpp (the sum), pull.hpp and
 // push.hpp (the tasks). Specialised by verb, scalar, axes and taps only; everything else is data.
 #include "push.hpp"
-#include "stage.hpp"
 
 namespace gridsample::GS_TARGET {
 
@@ -12,15 +11,11 @@ namespace gridsample::GS_TARGET {
 #define GS_AXES(task) {GS_TAPS(task, 1), GS_TAPS(task, 2), GS_TAPS(task, 3)}
 #define GS_SLOPES(task, D) {nullptr, task<GS_SCALAR, D, 2>, task<GS_SCALAR, D, 4>}  // one tap has none
 #define GS_SLOPED(task) {GS_SLOPES(task, 1), GS_SLOPES(task, 2), GS_SLOPES(task, 3)}
-#define GS_STAGED(scalar) GS_STAGED_##scalar  // in float alone
-#define GS_STAGED_float GS_AXES(pull_narrow_task)
-#define GS_STAGED_double {}
-#define GS_ONLY(scalar) GS_STAGED(scalar)
 #define GS_JOIN(scalar) scalar##_loops
 #define GS_NAME(scalar) GS_JOIN(scalar)
 
 extern const Loops GS_NAME(GS_SCALAR);
 const Loops GS_NAME(GS_SCALAR) = {GS_AXES(pull_task), GS_AXES(pull_grad_task), GS_AXES(push_task),
-                                  GS_SLOPED(grid_gradient_task), GS_SLOPED(both_gradients_task), GS_ONLY(GS_SCALAR)};
+                                  GS_SLOPED(grid_gradient_task), GS_SLOPED(both_gradients_task)};
 
 }  // namespace gridsample::GS_TARGET

@@ -144,12 +144,17 @@ template <int D, int K> class Stage {
     const int width = int(extent_[D - 1]);
     const char* corner = image_ + c * job_.image_channel;
     for (int d = 0; d < D; ++d) corner += low_[d] * job_.pixel_stride[d];
-    const int64_t step = job_.pixel_stride[D - 1];
+    const int64_t step = job_.pixel_stride[D - 1], bytes = (step < 0 ? 0 : step) * width;
+    constexpr int ahead = 8;  // rows between asking for one and reading it
     for (int64_t z = 0; z < planes; ++z)
       for (int64_t y = 0; y < rows; ++y) {
         const char* from = corner;
         int64_t at = 0;
-        if constexpr (D > 1) from += y * job_.pixel_stride[D - 2], at += y * stride_[D - 2];
+        if constexpr (D > 1) {
+          from += y * job_.pixel_stride[D - 2], at += y * stride_[D - 2];
+          if (y + ahead < rows)
+            for (int64_t x = 0; x < bytes; x += 64) __builtin_prefetch(from + ahead * job_.pixel_stride[D - 2] + x);
+        }
         if constexpr (D > 2) from += z * job_.pixel_stride[0], at += z * stride_[0];
         float* to = pixels_ + at / int64_t(sizeof(float));
         if (job_.channels_last) {
@@ -298,11 +303,11 @@ template <int D, int K> class Stage {
   bool at_rim_[B::vectors];  // of each run, where its points have their own taps
 };
 
-template <class T, int D, int K> void pull_narrow_task(const Job& job, int64_t task, Scratch& scratch) {
-  Block<T, D, K>& block = block_in<T, D, K>(scratch);
+template <int D, int K> void pull_staged_task(const Job& job, int64_t task, Scratch& scratch) {
+  Block<float, D, K>& block = block_in<float, D, K>(scratch);
   const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
-  fill_block<T, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block);
+  fill_block<float, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block);
   Stage<D, K>(job, block, scratch).pull(from, to);
 }
 
