@@ -41,7 +41,8 @@ Made make(const View& value, const View& locations, const View& weights, const S
   expect(value.rank == 4 && locations.rank == 6 && weights.rank == 5 && out.rank == 4, "arrays of rank 4, 6, 5 and 4");
   const int axes = int(locations.shape[5]);
   expect(locations.shape[5] >= 1 && locations.shape[5] <= max_axes, "locations of 1 to 3 axes");
-  expect(weights.scalar == value.scalar && out.scalar == value.scalar, "value, weights and out of one type");
+  expect(weights.scalar == value.scalar && out.scalar == value.scalar && !is_narrow(value.scalar), "value, weights and out of one type, float32 or float64");
+  expect(!is_narrow(locations.scalar), "locations of float32 or float64");
   expect(std::equal(weights.shape, weights.shape + 5, locations.shape), "weights shaped like locations");
   expect(value.shape[0] == locations.shape[0] && value.shape[2] == locations.shape[2], "one batch and number of heads");
   expect(out.shape[0] == value.shape[0] && out.shape[1] == locations.shape[1] && out.shape[2] == value.shape[2] &&

@@ -8,6 +8,7 @@
 namespace gridsample {
 
 Loop verb_loop(Verb verb, int axes, int taps, Scalar scalar);
+Loop staged_loop(int axes, int taps);
 Loop lines_loop(Scalar scalar);
 Loop second_loop(int axes, int taps, Scalar scalar);  // of 2 or 4 taps
 Loop attention_loop(int way, bool locations_in_double, int axes, Scalar scalar);

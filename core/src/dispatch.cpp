@@ -56,21 +56,22 @@ bool flat(const Job& job, const PointArray& a) {
 // taken whole, for memory streams best in long stretches, and short ones as one long row if memory allows. Which points are
 // one tile's decides in which order pixels are added to: it depends on shapes alone, not on whether rows could be joined.
 void cut_tiles(Job& job, int taps) {
-  const std::int64_t capacity = tile_points(job.problem.axes, taps);
+  const bool staged_last = job.narrow && job.channels_last;
+  const std::int64_t capacity = staged_last ? staged_tile_points(job.problem.axes, taps) : tile_points(job.problem.axes, taps);
   const bool made = job.problem.given != Given::points;  // from a place in the output, of which nothing may be joined
   const bool summed = !by_point(job.problem.given);      // tile by tile: the gradient of what is given
-  const std::int64_t wide = job.rows == 1 ? capacity : job.cols <= 256 ? 256 : 128;
+  const std::int64_t wide = job.rows == 1 ? capacity : staged_last ? 64 : job.cols <= 256 ? 256 : 128;
   job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
   const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
   job.tile_rows = std::min(capacity / pitch, std::max<std::int64_t>(job.rows, 1));
   job.long_rows = job.cols >= 64;
   std::int64_t planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
   job.tile_planes = 1;
-  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || (summed && job.grad_coords.data))) {
+  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || job.narrow || (summed && job.grad_coords.data))) {
     // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
     // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
-    job.tile_cols = std::min<std::int64_t>(job.cols, 64);
-    job.tile_rows = std::min<std::int64_t>(job.rows, 8);
+    job.tile_cols = std::min<std::int64_t>(job.cols, staged_last ? 32 : 64);
+    job.tile_rows = std::min<std::int64_t>(job.rows, staged_last ? 4 : 8);
     job.tile_planes = std::min<std::int64_t>(planes, 8);
   }
   if (!made && !job.long_rows && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {
@@ -96,6 +97,7 @@ constexpr std::int64_t small_axis = 40;
 struct Arrays {
   const View *image, *coords, *values, *grad_coords, *target;
   bool jacobian;
+  bool reads_only = false;  // `pull` alone, which takes pixels of any type
 };
 
 Job make_job(const Problem& problem, const Arrays& arrays) {
@@ -116,6 +118,8 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(values.rank == points + 2 + arrays.jacobian, "values of rank 2 + the coords' point axes");
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
+  expect(arrays.reads_only || !is_narrow(image.scalar), "an image of float32 or float64, but for pull");
+  expect(!is_narrow(coords.scalar), "coords of float32 or float64");
 
   static std::atomic<std::int64_t> jobs{0};
   Job job{};
@@ -154,6 +158,12 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   job.short_offsets = extent < (std::int64_t(1) << 31);
   job.item = bytes_of(image.scalar);
   job.unit_column = job.image_stride[axes - 1] == job.item;
+  job.narrow = is_narrow(image.scalar);
+  job.pixel = image.scalar;
+  for (int d = 0; d < axes && job.narrow; ++d) {
+    job.pixel_stride[d] = job.image_stride[d];
+    if (taps > 1) job.image_stride[d] = 1, job.short_offsets = job.unit_column = true;
+  }
 
   const Axis& fastest = problem.axis[axes - 1];
   const bool stays = fastest.fold_coordinate || fastest.rule.family != table::Family::periodic;
@@ -177,7 +187,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
     job.grad_coords = made ? map_array(problem.given, *arrays.grad_coords) : point_array(*arrays.grad_coords, 1, points, true);
   }
   // worth it from a few channels on
-  job.channels_last = !arrays.jacobian && job.channels >= 4 && job.image_channel == job.item && job.values.channel == job.item;
+  job.channels_last = !arrays.jacobian && job.channels >= (job.narrow ? 5 : 4) && job.image_channel == job.item && job.values.channel == job.item;
   cut_tiles(job, taps);
   if (problem.given == Given::control) lay_control(job, coords);
   job.channel_blocks = 1;
@@ -212,11 +222,15 @@ std::int64_t blocks_for(std::int64_t tasks, std::int64_t most, int threads) {
 }
 
 void run_pull(Verb verb, const Problem& problem, const View& image, const View& coords, const View& out, int threads) {
-  Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad});
+  Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad, verb == Verb::pull});
   if (empty(job)) return;
   expect_writes(out);
   const ControlCopy copy(job);
   threads = worthwhile(reads_of(job), threads);
+  if (job.narrow) {  // channels that are adjacent are staged together
+    if (job.image_channel != job.item) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
+    return run_tasks(job, staged_loop(job.problem.axes, job.problem.kernel.taps), job.batch * job.tiles * job.channel_blocks, threads);
+  }
   job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(job.item) >= streamed_bytes;
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);

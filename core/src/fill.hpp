@@ -86,7 +86,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   bool indexes;  // first taps are asked for, not only the offset they come to
 
   Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel) {
-    indexes = K == 2 && job.windows && job.target;
+    indexes = (K == 2 && job.windows && job.target) || (K > 1 && sizeof(T) == 4 && job.narrow);
     // what is folded has left the image all the same, and is not sampled if there is an outside value
     inside_quickly = F == Fold::none || !job.problem.has_outside;
     outside_quickly = F == Fold::none && !job.problem.has_outside;

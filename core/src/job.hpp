@@ -17,6 +17,12 @@ inline constexpr int padding = 16;
 // longer the stretches of each channel that are read and written before the next channel's turn.
 constexpr int tile_points(int axes, int taps) { return axes * taps <= 8 ? 4096 : 1024; }
 
+// The same where pixels are staged (stage.hpp) with their adjacent channels: 16 numbers of each tap must find room.
+constexpr int staged_tile_points(int axes, int taps) {
+  const int each = axes == 1 ? taps : axes == 2 ? taps * taps : taps * taps * taps;
+  return each <= 16 ? 1024 : 16384 / each;
+}
+
 // An array indexed by output points. Strides in bytes; `outer` are the point axes before the last two.
 struct PointArray {
   char* data;
@@ -39,6 +45,9 @@ struct Job {
   std::int64_t batch, channels;
 
   std::int64_t item;  // bytes of a pixel's channel
+  bool narrow;  // pixels are of another type than the loops compute in, and staged (stage.hpp)
+  Scalar pixel;  // that type
+  std::int64_t pixel_stride[max_axes];  // in bytes; with more than one tap per axis, image_stride then counts pixels
   char* image;  // read by pull, pull_grad and the grid gradient
   std::int64_t image_batch, image_channel, image_stride[max_axes];
   char* target;  // added to by push and the image gradient; its strides are the image's
@@ -80,5 +89,6 @@ struct Scratch {
 using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job
 
 using Loops = Loop[verb_count][max_axes][3];  // [verb][axes - 1][taps 1, 2, 4]
+using StagedLoops = Loop[max_axes][3];
 
 }  // namespace gridsample

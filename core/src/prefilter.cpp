@@ -181,7 +181,7 @@ constexpr std::int64_t narrow = 64, broad = 256, near_bytes = 64 << 10;
 void prefilter(const Spline& spline, const table::BoundaryRow& rule, bool adjoint, const View& from, const View& to, int axis,
                int threads) {
   expect(spline.reach >= 1 && spline.reach <= max_reach, "a spline that reaches 1 to 3 pixels");
-  expect(same_shape(from, to), "coefficients shaped like the image");
+  expect(same_shape(from, to) && !is_narrow(to.scalar), "coefficients shaped like the image, float32 or float64");
   expect(axis >= 0 && axis < to.rank, "one of the image's axes");
   expect(rule.family != table::Family::periodic || (rule.shift >= 0 && rule.p1 >= 1), "a boundary whose period is a pixel or more");
   double count = 1;

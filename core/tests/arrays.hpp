@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "gridsample/sample.hpp"
+#include "stored.hpp"
+#include "views.hpp"
 
 namespace test {
 
@@ -25,7 +27,7 @@ inline std::int64_t pick(Random& random, std::int64_t low, std::int64_t high) {
 }
 inline double real(Random& random) { return double(random() >> 11) / double(1ull << 53); }
 
-enum class Layout { plain, any };
+enum class Layout { plain, last, any };  // last: the second axis, of channels, fastest
 
 struct Array {
   std::unique_ptr<char[]> memory;
@@ -34,11 +36,12 @@ struct Array {
 
   // Layout::any: axes in any memory order, gaps, negative steps, and an odd address.
   Array(Random& random, const Shape& shape, Scalar scalar, Layout layout) {
-    const std::int64_t item = scalar == Scalar::f32 ? 4 : 8;
+    const std::int64_t item = bytes_of(scalar);
     view.scalar = scalar;
     view.rank = int(shape.size());
     std::vector<int> order;
     for (int i = view.rank - 1; i >= 0; --i) order.push_back(i);
+    if (layout == Layout::last) std::rotate(order.begin(), order.end() - 2, order.end() - 1);
     if (layout == Layout::any)
       for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
     std::int64_t step = item, first = 0;
@@ -68,14 +71,7 @@ struct Array {
     for (int i = 0; i < view.rank; ++i) p += index[std::size_t(i)] * view.stride[i];
     return p;
   }
-  void set(const Shape& index, double value) const {
-    if (view.scalar == Scalar::f32) {
-      const float f = float(value);
-      std::memcpy(at(index), &f, 4);
-    } else {
-      std::memcpy(at(index), &value, 8);
-    }
-  }
+  void set(const Shape& index, double value) const { stored::put(view.scalar, value, at(index)); }
 
  private:
   Array(const Array& like, int) : memory(new char[like.bytes]), bytes(like.bytes), view(like.view) {
@@ -101,11 +97,7 @@ inline Shape shape_of(const View& v) { return Shape(v.shape, v.shape + v.rank); 
 inline double read(const View& v, const Shape& at) {
   const char* p = v.data;
   for (int i = 0; i < v.rank; ++i) p += at[std::size_t(i)] * v.stride[i];
-  float single;
-  double value;
-  if (v.scalar == Scalar::f64) std::memcpy(&value, p, 8);
-  else std::memcpy(&single, p, 4), value = single;
-  return value;
+  return stored::get(v.scalar, p);
 }
 
 inline void fill(Random& random, const Array& a, double low, double high) {

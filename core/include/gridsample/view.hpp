@@ -8,7 +8,8 @@ namespace gridsample {
 
 inline constexpr int max_rank = 16;
 
-enum class Scalar : int { f32, f64 };
+// What is computed in, f32 and f64; and what `pull` reads and rounds to besides, which it computes in f32.
+enum class Scalar : int { f32, f64, f16, bf16, u8, i8, u16, i16, boolean };
 
 struct View {
   char* data;
