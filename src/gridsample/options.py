@@ -49,6 +49,19 @@ def remembered(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
+def or_none(function: Callable[..., Options]) -> Callable[..., Options | None]:
+    """Its answers, remembered; None where it raises. A compiler may take these for constants, an error not."""
+
+    @remembered
+    def call(*arguments: Any) -> Options | None:
+        try:
+            return function(*arguments)
+        except GridSampleError:
+            return None
+
+    return call
+
+
 @dataclass(frozen=True)
 class Options:
     """Every choice of a call, resolved to names of the tables.
@@ -160,14 +173,14 @@ def sample_options(
     prefilter: bool = True,
 ) -> Options:
     """The options of `sample` and its kin, every name checked."""
-    options = named_options(where, kernel, boundary, frame, order, nonfinite, ties, fold, limit, prefilter)
+    names = (where, kernel, boundary, frame, order, nonfinite, ties, fold, limit, prefilter)
+    options = known_names(*names) or _named_options(*names)
     if outside is None and type(fill) in (float, int) and fill == 0:
         return options
     return _filled(where, options, fill, outside)
 
 
-@remembered
-def named_options(
+def _named_options(
     where: str,
     kernel: str | Sequence[str],
     boundary: str | Sequence[str],
@@ -200,6 +213,9 @@ def named_options(
     return Options(chosen, tuple(names), 0.0, frame, order, ties, fold, nonfinite, None, limit, prefilter=filters)
 
 
+known_names = or_none(_named_options)
+
+
 @remembered
 def _filled(where: str, options: Options, fill: float, outside: float | None) -> Options:
     """With what is read outside the image: by its taps, and by points whose centre lies there."""
@@ -221,9 +237,13 @@ def _filled(where: str, options: Options, fill: float, outside: float | None) ->
     )
 
 
-@remembered
 def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:
     """The options of `grid_sample`: torch's names first, then ours."""
+    names = mode, padding_mode, align_corners
+    return known_torch_names(*names) or _grid_sample_options(*names)
+
+
+def _grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:
     where = "grid_sample"
     corners = flag(where, "align_corners", align_corners)
     kernel = dialects.lookup("torch", "kernel", mode) if isinstance(mode, str) else None
@@ -247,6 +267,9 @@ def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Op
         nonfinite="minus_one",
         prefilter=found.prefilter,
     )
+
+
+known_torch_names = or_none(_grid_sample_options)
 
 
 def kernel_named(where: str, argument: str, name: object) -> Kernel:

@@ -15,18 +15,19 @@ from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
 from gridsample.frameworks.torch import derivatives, made, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
+from gridsample.frameworks.torch.operators import pull as pull_operator
 from gridsample.made import Made
-from gridsample.options import Options, grid_sample_options, named_options
+from gridsample.options import Options, known_names, known_torch_names
 from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
 SPACE = space
+PLAIN = (Tensor, torch.nn.Parameter)
 SMALL = 4096  # points of a grid
 
-frameworks.tracing = torch.compiler.is_dynamo_compiling
 # What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our options.
-for _asked in (grid_sample_options, named_options):
+for _asked in (known_names, known_torch_names):
     torch.compiler.assume_constant_result(_asked)  # type: ignore[no-untyped-call]
 quick.add(frameworks.CALLS)
 team.lend()
@@ -162,12 +163,33 @@ def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def _traced(where: str, shape: Any, dtype: torch.dtype, coords: Tensor, options: Options) -> bool:
     """Whether torch.compile is at work, and will meet the operator itself, with arguments that seem to fit: the rest is
-    checked there. All that is looked up here would be looked up again before each call of what it compiled."""
+    checked there."""
     if not frameworks.tracing() or dtype not in NAMES or coords.dtype not in NAMES or options.prefilter:
         return False
     if coords.dim() < 2 or coords.shape[-1] != len(shape) - 2 or (where == "grid_sample" and coords.dtype != dtype):
         return False
     return bool(coords.shape[0] == shape[0] or (where != "grid_sample" and 1 in (coords.shape[0], shape[0])))
+
+
+def _traced_grid_sample(image: Any, grid: Any, mode: Any, padding_mode: Any, corners: Any) -> Tensor | None:
+    """`grid_sample` for torch.compile, of tensors that fit: in fewer steps, since each thing they name is looked up
+    again before each call of what was compiled. None for all else, which goes on as ever."""
+    if type(image) not in PLAIN or type(grid) not in PLAIN or torch.is_autocast_enabled("cpu"):
+        return None
+    if not (image.is_cpu and grid.is_cpu and image.dtype == grid.dtype and image.dtype.is_floating_point):
+        return None
+    if image.is_sparse or grid.is_sparse or not 3 <= image.dim() <= 5 or grid.dim() < 2:
+        return None
+    if grid.shape[-1] != image.dim() - 2 or grid.shape[0] != image.shape[0] or corners is None:
+        return None
+    options = known_torch_names(mode, padding_mode, corners)
+    if options is None or options.prefilter:
+        return None
+    return pull_operator(image, grid, options.text)  # type: ignore[no-any-return]
+
+
+frameworks.tracing = torch.compiler.is_dynamo_compiling
+frameworks.traced = _traced_grid_sample
 
 
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:
