@@ -115,9 +115,10 @@ class Options:
         """Derived once more by the coordinate of spatial axis ``axis`` of ``axes``."""
         return _derived(self, axis, axes)
 
+    @property
     def filtered(self) -> Options:
         """For an image that has been turned into coefficients, or needs not be."""
-        return replace(self, prefilter=False) if self.prefilter else self
+        return _changed(self, prefilter=False) if self.prefilter else self
 
 
 NAMES = tuple(field.name for field in fields(Options))
@@ -230,11 +231,12 @@ def _filled(where: str, options: Options, fill: float, outside: float | None) ->
     if fill != 0 and "zero" in names:
         do = "use 'constant' on every axis that ends: a tap outside two axes can read only one value"
         raise OptionError(where, "one fill for all axes", f"boundary={boundary!r} and fill={fill!r}", do)
-    o = options  # not `replace`, which torch.compile cannot trace
-    return Options(
-        *(o.kernel, o.boundary, fill, o.frame, o.order, o.ties, o.fold, o.nonfinite, outside, o.limit),
-        prefilter=o.prefilter,
-    )
+    return _changed(options, fill=fill, outside=outside)
+
+
+def _changed(options: Options, **values: Any) -> Options:
+    """What `replace` gives, which torch.compile cannot trace, nor methods of options that it took for constants."""
+    return Options(**({name: getattr(options, name) for name in NAMES} | values))
 
 
 def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:

@@ -79,7 +79,7 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
         return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
     if values.dtype in NAMES and not options.prefilter:
         return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
-    image = derivatives.push(widened(values), coords, shape, options.filtered().text)
+    image = derivatives.push(widened(values), coords, shape, options.filtered.text)
     return narrowed(_coefficients(rules, options, image, adjoint=True), values.dtype)
 
 
@@ -99,7 +99,7 @@ def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, ve
         pairs = ((image.real, options), (image.imag, options.linear()))
         return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))
     coefficients = _coefficients(rules, options, widened(image)) if options.prefilter else widened(image)
-    return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
+    return narrowed(verb(coefficients, coords, options.filtered.text), image.dtype)
 
 
 def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
