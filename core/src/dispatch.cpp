@@ -78,7 +78,7 @@ void cut_tiles(Job& job, int taps) {
     // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
     // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
     job.tile_cols = std::min<std::int64_t>(job.cols, staged_last ? 32 : 64);
-    job.tile_rows = std::min<std::int64_t>(job.rows, staged_last ? 4 : 8);
+    job.tile_rows = std::clamp<std::int64_t>(job.rows, 1, staged_last ? 4 : 8);
     job.tile_planes = std::min<std::int64_t>(planes, 8);
   }
   if (!made && !job.long_rows && flat(job, job.coords) && flat(job, job.values) && flat(job, job.grad_coords)) {

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
-from gridsample.frameworks.torch import derivatives, matrices, quick, sharding, space, team
-from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
+from gridsample.frameworks.torch import derivatives, matrices, operators, quick, sharding, space, team
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned, takes
 from gridsample.options import Options, grid_sample_options, named_options
 from gridsample.spec.dtypes import DTYPES
 
@@ -53,7 +53,7 @@ def pull_matrix(
 ) -> Tensor | None:
     """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
     if (
-        image.dtype not in NAMES
+        not takes(image)
         or options.prefilter
         or options.nonfinite == "error"
         or not quick.unwatched(image, matrix)
@@ -92,6 +92,8 @@ def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Te
 
 def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
     """Of an image that is complex, of whole numbers, or to be prefiltered."""
+    if verb is derivatives.pull and not options.prefilter and takes(image) and quick.unwatched(image, coords):
+        return operators.pull(image, coords.detach(), options.text)  # type: ignore[no-any-return]
     if image.dtype.is_complex:  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
         return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))

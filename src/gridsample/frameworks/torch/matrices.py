@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gridsample.backends import cpu
 from gridsample.frameworks.torch import derivatives
-from gridsample.frameworks.torch.operators import empty_like_image, rounded, view, wide
+from gridsample.frameworks.torch.operators import empty_like_image, pulled, rounded, view, wide
 from gridsample.plan import Plan
 
 
@@ -25,10 +25,7 @@ class PullMatrix(torch.autograd.Function):
     def forward(ctx: Any, p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
         ctx.plan = p
         ctx.save_for_backward(image, matrix)
-        image_ = wide(image)
-        out = empty_like_image(image_, p.out_shape)
-        cpu.pull(p, view(image_), view(matrix), view(out), torch.get_num_threads())
-        return rounded(out, image)
+        return pulled(p, image, matrix)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
@@ -55,6 +52,8 @@ class PullMatrix(torch.autograd.Function):
 def pull(p: Plan, image: Tensor, matrix: Tensor) -> Tensor:
     """S(coordinates of the matrix) image, by the engine."""
     matrix = matrix.to(getattr(torch, p.coords_dtype))
+    if not image.is_floating_point():  # whole numbers have no gradient
+        return pulled(p, image, matrix.detach())
     return PullMatrix.apply(p, image, matrix)  # type: ignore[no-any-return, no-untyped-call]
 
 
