@@ -178,7 +178,8 @@ def made(
 ) -> Plan:
     """The Plan of a call whose coordinates come from matrices (N or 1, D or D + 1, D + 1)."""
     coords_shape = (matrix_shape[0], *sizes, len(sizes))
-    return make(where, tuple(image_shape), image_dtype, coords_shape, COMPUTED.get(image_dtype, "float32"), options, given)
+    at = COMPUTED.get(image_dtype, "float32")
+    return make(where, tuple(image_shape), image_dtype, coords_shape, at, options, given)
 
 
 def check(

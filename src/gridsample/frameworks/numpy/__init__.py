@@ -98,7 +98,8 @@ def pull_matrix(
         return None
     stored = _is_read(image.dtype)
     result = np.empty(p.out_shape, image.dtype if stored else p.compute_dtype)
-    cpu.pull(p, image if stored else widened(image), matrix.astype(p.coords_dtype, copy=False), result, get_num_threads())
+    image_, matrix_ = image if stored else widened(image), matrix.astype(p.coords_dtype, copy=False)
+    cpu.pull(p, image_, matrix_, result, get_num_threads())
     return result if stored else narrowed(result, image.dtype)
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
 from gridsample.frameworks.torch import derivatives, matrices, operators, quick, sharding, space, team
-from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned, takes
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, narrowed, planned, takes
+from gridsample.frameworks.torch.operators import wide as widened
 from gridsample.options import Options, grid_sample_options, named_options
-from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
@@ -42,6 +42,9 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     _check_out(where, p, out, image)
     if not plain:
         derivatives.refuse_out(image, coords, out)
+        if _is_read(image, coords, options) and out.dtype == image.dtype and not out.is_neg():
+            operators.pull_out(image, coords, options.text, out)
+            return out
         return out.copy_(_pull(p.rules, image, coords, options))
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
@@ -52,12 +55,7 @@ def pull_matrix(
     where: str, image: Tensor, given: str, matrix: Tensor, sizes: tuple[int, ...], options: Options
 ) -> Tensor | None:
     """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
-    if (
-        not takes(image)
-        or options.prefilter
-        or options.nonfinite == "error"
-        or not quick.unwatched(image, matrix)
-    ):
+    if not takes(image) or options.prefilter or options.nonfinite == "error" or not quick.unwatched(image, matrix):
         return None
     p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), tuple(matrix.shape), sizes, options, given)
     return matrices.pull(p, image, matrix) if chosen(p).name == "cpu" else None
@@ -92,7 +90,7 @@ def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Te
 
 def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
     """Of an image that is complex, of whole numbers, or to be prefiltered."""
-    if verb is derivatives.pull and not options.prefilter and takes(image) and quick.unwatched(image, coords):
+    if verb is derivatives.pull and _is_read(image, coords, options):
         return operators.pull(image, coords.detach(), options.text)  # type: ignore[no-any-return]
     if image.dtype.is_complex:  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
@@ -101,24 +99,16 @@ def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, ve
     return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
 
 
+def _is_read(image: Tensor, coords: Tensor, options: Options) -> bool:
+    """Whether the engine reads this image of whole numbers as it is, and nobody else wants to see the call."""
+    return takes(image) and not options.prefilter and quick.unwatched(image, coords)
+
+
 def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
     """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
     fill = options.fill if isfinite(options.fill) and not adjoint else 0.0
     text = " ".join(f"{kernel},{plan.tap_rule(options, kernel, boundary)}" for kernel, boundary in rules)
     return derivatives.prefilter(image - fill, text, adjoint) + fill  # type: ignore[no-any-return]
-
-
-def widened(image: Tensor) -> Tensor:
-    """In the type it is computed in; a complex image as it is."""
-    return image if image.dtype.is_complex else image.to(getattr(torch, DTYPES[dtype_name(image.dtype)].computed))
-
-
-def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """In an image's type: rounded once, and kept to its range."""
-    row = DTYPES[dtype_name(dtype)]
-    if row.kind == "whole":
-        values = values.nan_to_num(nan=0.0).round().clamp(row.low, row.high)
-    return values.to(dtype)
 
 
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Tensor:

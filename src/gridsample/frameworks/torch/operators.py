@@ -26,6 +26,7 @@ from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ShapeError
 from gridsample.frameworks.torch import space
 from gridsample.options import Options, remembered
+from gridsample.spec.dtypes import DTYPES
 
 LIBRARY: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
 NAMES = {getattr(torch, name): name for name in plan.COMPUTED}
@@ -177,12 +178,22 @@ def _memory(tensor: Tensor) -> plan.Memory:
 
 
 def wide(tensor: Tensor) -> Tensor:
-    """Half types are computed in float32 and rounded once, at the end."""
-    return tensor if tensor.dtype in FLOATS else tensor.float()
+    """In the type it is computed in; a complex image as it is."""
+    if tensor.dtype in FLOATS or tensor.dtype.is_complex:
+        return tensor
+    return tensor.to(getattr(torch, DTYPES[dtype_name(tensor.dtype)].computed))
 
 
 def rounded(tensor: Tensor, like: Tensor) -> Tensor:
-    return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
+    return tensor if tensor.dtype == like.dtype else narrowed(tensor, like.dtype)
+
+
+def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype_name(dtype)]
+    if row.kind == "whole":
+        values = values.nan_to_num(nan=0.0).round().clamp(row.low, row.high)
+    return values.to(dtype)
 
 
 def _fitting(where: str, name: str, values: Tensor, p: plan.Plan) -> Tensor:
