@@ -24,6 +24,15 @@ struct Run {
   Where where;
 };
 
+// What the rows of a tile share of control points (lattice.hpp), and one row of these, the other axes summed.
+template <int D, int capacity> struct Knots {
+  int64_t first;  // control point of the tile's first column
+  int count;      // of them that its columns read
+  alignas(64) int32_t from[capacity];                 // the first that a column reads: an offset into `row`
+  alignas(64) double weight[4][capacity];             // C: what those from it on weigh
+  alignas(64) double row[D][capacity + 2 * padding];  // C
+};
+
 template <class T, int D, int K> struct Block {
   static constexpr int capacity = tile_points(D, K) + padding;  // more: arrays a power of two apart share cache ways
   static constexpr int vectors = capacity / lanes<T>;
@@ -37,6 +46,7 @@ template <class T, int D, int K> struct Block {
 
   alignas(64) double coordinate[D][capacity];  // C[D][capacity] of the coordinate type
   alignas(64) double made[capacity * D];        // C[cols][D]: one row, of coordinates that no array holds
+  Knots<D, capacity> knots;                     // of control points
   alignas(64) int32_t index[D][capacity];      // first tap
   alignas(64) T fraction[D][capacity];
   alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position

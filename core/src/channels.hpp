@@ -14,10 +14,20 @@ template <class T, bool WHOLE> GS_INLINE Vec<T> load_channels(const char* from, 
   return value;
 }
 
+// One point's taps. Its numbers are copied once: results are stored between the reads of it, and could be them.
 template <class T, int D, int K, bool INTERIOR> struct PointTaps {
   const Job& job;
   const Block<T, D, K>& block;
-  int p;
+  const int p;
+  int64_t stride[D];
+  Vec<T> weight[D][K];
+
+  GS_INLINE PointTaps(const Job& job_, const Block<T, D, K>& block_, int p_) : job(job_), block(block_), p(p_) {
+    for (int d = 0; d < D; ++d) {
+      stride[d] = job.image_stride[d];
+      for (int k = 0; k < K && K > 1; ++k) weight[d][k] = splat<T>(block.weight[d][k][p]);
+    }
+  }
 
   // Axes d .. D-1 reduced, for the channels at `base`; `hole` is set once an axis has missed the image.
   template <int d, bool WHOLE>
@@ -28,7 +38,7 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
       bool missed = hole;
       const char* at = base;
       if constexpr (INTERIOR) {
-        at += k * job.image_stride[d];
+        at += k * stride[d];
       } else {
         missed |= block.hole[d][k][p] != 0;
         at += job.short_offsets ? block.tap_offset.near[d][k][p] : block.tap_offset.far[d][k][p];
@@ -36,8 +46,7 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
       Vec<T> tap;
       if constexpr (d == D - 1) tap = missed ? splat<T>(block.fill) : load_channels<T, WHOLE>(at, count);
       else tap = value<d + 1, WHOLE>(at, missed, count);
-      const Vec<T> weight = splat<T>(block.weight[d][k][p]);
-      sum = k == 0 ? tap * weight : mul_add<T>(tap, weight, sum);
+      sum = k == 0 ? tap * weight[d][k] : mul_add<T>(tap, weight[d][k], sum);
     }
     return sum;
   }
@@ -53,15 +62,15 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
 
   GS_INLINE void all(const char* base, char* out, int64_t channels) const {
     int64_t c = 0;
-    const bool streams = job.streams && aligned(out);
-    for (; c + lanes<T> <= channels; c += lanes<T>) {
-      const Vec<T> sample = value<0, true>(base + c * int64_t(sizeof(T)), false, lanes<T>);
-      if (streams) stream(out + c * int64_t(sizeof(T)), sample);
-      else store(out + c * int64_t(sizeof(T)), sample);
-    }
+    if (job.streams && aligned(out))
+      for (; c + lanes<T> <= channels; c += lanes<T>, base += sizeof(Vec<T>), out += sizeof(Vec<T>))
+        stream(out, value<0, true>(base, false, lanes<T>));
+    else
+      for (; c + lanes<T> <= channels; c += lanes<T>, base += sizeof(Vec<T>), out += sizeof(Vec<T>))
+        store(out, value<0, true>(base, false, lanes<T>));
     if (c == channels) return;
-    const Vec<T> rest = value<0, false>(base + c * int64_t(sizeof(T)), false, int(channels - c));
-    for (int l = 0; c + l < channels; ++l) poke<T>(out + (c + l) * int64_t(sizeof(T)), rest[l]);
+    const Vec<T> rest = value<0, false>(base, false, int(channels - c));
+    for (int l = 0; c + l < channels; ++l) poke<T>(out + l * int64_t(sizeof(T)), rest[l]);
   }
 };
 
@@ -79,9 +88,9 @@ template <class T, int D, int K> void pull_channels_last(const Job& job, const B
         for (int64_t c = 0; c < job.channels; ++c) poke<T>(out + c * int64_t(sizeof(T)), answer);
       } else if (run.where == Where::interior) {
         const char* first = image + block.origin + block.offset[p];
-        PointTaps<T, D, K, true>{job, block, p}.all(first, out, job.channels);
+        PointTaps<T, D, K, true>(job, block, p).all(first, out, job.channels);
       } else {
-        PointTaps<T, D, K, false>{job, block, p}.all(image, out, job.channels);
+        PointTaps<T, D, K, false>(job, block, p).all(image, out, job.channels);
       }
     }
   }

@@ -9,6 +9,7 @@
 
 #include "choose.hpp"
 #include "clear.hpp"
+#include "control.hpp"
 #include "gridsample/sample.hpp"
 #include "job.hpp"
 #include "memory.hpp"
@@ -38,15 +39,6 @@ PointArray point_array(const View& v, int first_point, int points, bool componen
   return a;
 }
 
-PointArray matrix_array(const View& v) {
-  PointArray a{};
-  a.data = v.data;
-  a.batch = v.stride[0];
-  a.row = v.stride[1];
-  a.col = v.stride[2];
-  return a;
-}
-
 // Can all point axes be walked as one, in every array that is given?
 bool flat(const Job& job, const PointArray& a) {
   if (!a.data) return true;
@@ -67,6 +59,7 @@ void cut_tiles(Job& job, int taps) {
   const bool staged_last = job.narrow && job.channels_last;
   const std::int64_t capacity = staged_last ? staged_tile_points(job.problem.axes, taps) : tile_points(job.problem.axes, taps);
   const bool made = job.problem.given != Given::points;  // from a place in the output, of which nothing may be joined
+  const bool summed = !by_point(job.problem.given);      // tile by tile: the gradient of what is given
   const std::int64_t wide = job.rows == 1 ? capacity : staged_last ? 64 : job.cols <= 256 ? 256 : 128;
   job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
   const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
@@ -74,7 +67,7 @@ void cut_tiles(Job& job, int taps) {
   job.long_rows = job.cols >= 64;
   std::int64_t planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
   job.tile_planes = 1;
-  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || job.narrow || (made && job.grad_coords.data))) {
+  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || job.narrow || (summed && job.grad_coords.data))) {
     // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
     // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
     job.tile_cols = std::min<std::int64_t>(job.cols, staged_last ? 32 : 64);
@@ -114,12 +107,14 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   expect(taps == 1 || taps == 2 || taps == 4, "a kernel of 1, 2 or 4 taps");
   expect(problem.kernel.degree >= 0 && problem.kernel.degree <= table::max_degree, "a kernel whose pieces are of a degree from 0 to the greatest in the table");
   const View &image = *(arrays.image ? arrays.image : arrays.target), &coords = *arrays.coords, &values = *arrays.values;
-  const bool made = problem.given != Given::points;
+  const bool made = !by_point(problem.given);
   const int points = made ? axes : coords.rank - 2;
   expect(image.rank == axes + 2, "an image of rank 2 + axes");
-  if (made) expect(coords.rank == 3 && coords.shape[1] == axes + (problem.given == Given::homography) && coords.shape[2] == axes + 1,
+  if (problem.given == Given::control) check_control(problem, coords);
+  else if (made) expect(coords.rank == 3 && coords.shape[1] == axes + (problem.given == Given::homography) && coords.shape[2] == axes + 1,
                    "one matrix of the map per batch element");
   else expect(points >= 0 && coords.shape[coords.rank - 1] == axes, "coords whose last axis has one entry per spatial axis");
+  expect(problem.given != Given::displaced || points == axes, "displacements for an output with as many axes as the image");
   expect(values.rank == points + 2 + arrays.jacobian, "values of rank 2 + the coords' point axes");
   expect(!arrays.jacobian || values.shape[values.rank - 1] == axes, "a jacobian with one entry per axis");
   expect(values.scalar == image.scalar, "image and values of one type");
@@ -184,16 +179,17 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   for (int i = 0; i < job.outer_rank; ++i) job.outer_shape[i] = values.shape[2 + i];
   job.rows = points >= 2 ? values.shape[points] : 1;
   job.cols = points >= 1 ? values.shape[points + 1] : 1;
-  job.coords = made ? matrix_array(coords) : point_array(coords, 1, points, true);
+  job.coords = made ? map_array(problem.given, coords) : point_array(coords, 1, points, true);
   job.coords_f64 = coords.scalar == Scalar::f64;
   job.values = point_array(values, 2, points, arrays.jacobian);
   if (arrays.grad_coords) {
     expect(same_shape(*arrays.grad_coords, coords), "a coords gradient shaped like the coords");
-    job.grad_coords = made ? matrix_array(*arrays.grad_coords) : point_array(*arrays.grad_coords, 1, points, true);
+    job.grad_coords = made ? map_array(problem.given, *arrays.grad_coords) : point_array(*arrays.grad_coords, 1, points, true);
   }
   // worth it from a few channels on
   job.channels_last = !arrays.jacobian && job.channels >= (job.narrow ? 5 : 4) && job.image_channel == job.item && job.values.channel == job.item;
   cut_tiles(job, taps);
+  if (problem.given == Given::control) lay_control(job, coords);
   job.channel_blocks = 1;
   return job;
 }
@@ -229,6 +225,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   Job job = make_job(problem, {&image, &coords, &out, nullptr, nullptr, verb == Verb::pull_grad, verb == Verb::pull});
   if (empty(job)) return;
   expect_writes(out);
+  const ControlCopy copy(job);
   threads = worthwhile(reads_of(job), threads);
   if (job.narrow) {  // channels that are adjacent are staged together
     if (job.image_channel != job.item) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
@@ -242,6 +239,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
 // Runs a verb that adds to the target: one task for each of its images, or, where those are few, one for each tile.
 void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
   if (job.image_batches == 0 || job.channels == 0) return;
+  const ControlCopy copy(job);
   const Loop loop = loop_for(verb, job, scalar);
   threads = worthwhile(reads_of(job), threads);
   const std::int64_t tasks = job.batch * job.tiles;
@@ -252,25 +250,17 @@ void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
   run_tasks(job, loop, tasks, threads);
 }
 
-// Runs what computes the coordinates' gradient; a matrix's is then added up from the tiles' parts, in their order.
-template <class Run> void with_matrices(Job job, Run run) {
-  if (job.problem.given == Given::points) return run(job);
-  const int axes = job.problem.axes, square = (axes + 1) * (axes + 1);
-  std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * square));
-  job.matrices = parts.data();
+// Runs what computes the coordinates' gradient; that of what is given for all points is then added up from the tiles' parts,
+// in their order.
+template <class Run> void with_parts(Job job, Run run) {
+  if (by_point(job.problem.given)) return run(job);
+  job.part = part_size(job);
+  std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * job.part));
+  job.parts = parts.data();
+  const ControlCopy copy(job);
   run(job);
-  for (std::int64_t n = 0; n < job.coords_batches; ++n)
-    for (int c = 0; c < axes + (job.problem.given == Given::homography); ++c)
-      for (int d = 0; d <= axes; ++d) {
-        double sum = 0;
-        for (std::int64_t tile = 0; tile < job.tiles; ++tile)
-          sum += parts[std::size_t((n * job.tiles + tile) * square + c * (axes + 1) + d)];
-        const int column = d == axes ? axes : job.problem.axis[d].component;
-        char* to = job.grad_coords.data + n * job.grad_coords.batch + c * job.grad_coords.row + column * job.grad_coords.col;
-        const float rounded = float(sum);
-        if (job.coords_f64) std::memcpy(to, &sum, sizeof sum);
-        else std::memcpy(to, &rounded, sizeof rounded);
-      }
+  if (job.problem.given == Given::control) add_up_control(job);
+  else add_up_matrices(job);
 }
 
 }  // namespace
@@ -307,14 +297,14 @@ void backward(const Problem& problem, const View& grad, const View& image, const
     const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
     if (alike && !empty(job) && job.image_batches == job.coords_batches) {
       expect_writes(*grad_image);
-      return with_matrices(job, [&](const Job& whole) { run_adding(Verb::both_gradients, whole, image.scalar, threads); });
+      return with_parts(job, [&](const Job& whole) { run_adding(Verb::both_gradients, whole, image.scalar, threads); });
     }
   }
   if (grad_image) push(problem, grad, coords, *grad_image, threads);
   if (grad_coords) {
     const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
     // an image without batch or channels still has coordinates, whose gradient is zero
-    with_matrices(job, [&](const Job& whole) {
+    with_parts(job, [&](const Job& whole) {
       if (job.coords_batches > 0 && job.tiles > 0)
         run_tasks(whole, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
                   worthwhile(reads_of(job), threads));

@@ -30,6 +30,15 @@ struct PointArray {
   std::int64_t outer[max_rank], plane, row, col;  // a plane's is that of the last outer axis, if there is one
 };
 
+// Control points as the loops read them.
+struct Lattice {
+  double per_pixel[max_axes];      // control points of each axis
+  std::int64_t count[max_axes];
+  const char* data;                // (coords_batches, D by memory axis, *count, `pitch` numbers in a row), of the coords' type
+  std::int64_t pitch;
+  std::int64_t box[max_axes];      // no tile is near more of them
+};
+
 struct Job {
   Problem problem;
   std::int64_t size[max_axes];  // n of each axis
@@ -49,7 +58,9 @@ struct Job {
   bool windows;        // taps beyond the rim are holes or the rim's own, on every axis: a window can stand for them
 
   PointArray coords, values, grad_coords;  // of a matrix in place of coords: batch, row and col
-  double* matrices;  // each tile's part of a matrix's gradient, (coords_batches, tiles, D + 1, D + 1)
+  Lattice lattice;  // of control points in place of coords; their strides: batch, component and outer
+  double* parts;  // each tile's part of the gradient of a matrix or of control points, (coords_batches, tiles, part)
+  std::int64_t part;
   bool coords_f64, unit_column, channels_last;
   bool streams;  // the values are too many to be found in a cache later, and need not be read into it now
   std::int64_t image_batches, coords_batches;  // N or 1
@@ -72,7 +83,7 @@ inline constexpr int verb_count = 5;
 struct Scratch {
   std::int64_t job = 0;  // the job of this number has left
   std::int64_t clean = 0;  // so many bytes of its window at zero
-  alignas(64) char memory[3 << 20];
+  alignas(64) char memory[(3 << 20) + (1 << 18)];
 };
 
 using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job

@@ -2,10 +2,11 @@
 // Made: coordinates that no array holds, computed row by row from the matrix of a map,
 //   g = (M [o, 1])_c                       affine
 //   g = (M [o, 1])_c / (M [o, 1])_last     homography; NaN on and beyond the horizon, where the divisor is not above 0
+//   g = o_c + u[o]_c                       displacements (displaced.hpp), or control points of such (lattice.hpp)
 // with o a point's place in the output, its components in the order that the coordinates' have. And the gradient of the
 // matrix from the coordinates'. A row's constant part is computed in double; the rest in C, the matrix's own type or better.
 #pragma once
-#include "block.hpp"
+#include "lattice.hpp"
 
 namespace gridsample::GS_TARGET {
 
@@ -47,6 +48,8 @@ template <class C, int D> struct MadeRow {
 
 // Packed coordinates of one row of the tile, in block.made.
 template <class C, int D, class B> const char* make_row(const Job& job, B& block, int row) {
+  if (job.problem.given == Given::displaced) return displaced_row<C, D>(job, block, row);
+  if (job.problem.given == Given::control) return lattice_row<C, D>(job, block, row);
   const MadeRow<C, D> made(Matrix<D>(job, block.batch), block, row);
   char* to = reinterpret_cast<char*>(block.made);
   for (int col = 0; col < block.cols; col += lanes<C>, to += D * sizeof(Vec<C>)) {
@@ -110,6 +113,12 @@ void matrix_gradient(const Job& job, const B& block, int64_t batch, const T (*al
       out[c * (D + 1) + D] += whole;
     }
   }
+}
+
+// The gradient of what is given for all points, of one tile.
+template <class T, int D, class B> void map_gradient(const Job& job, B& block, int64_t batch, double* part) {
+  if (job.problem.given == Given::control) return lattice_gradient<T, D>(job, block, part);
+  matrix_gradient<T, D>(job, block, batch, block.total, part);
 }
 
 }  // namespace gridsample::GS_TARGET

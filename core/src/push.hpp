@@ -125,9 +125,14 @@ GS_INLINE void store_gradient(const Job& job, char* to, const Vec<T>* along, int
     for (int c = 0; c < D; ++c) grad[c] = axis.component == c ? scaled : grad[c];
   }
   const PointArray& out = job.grad_coords;
-  if (count == lanes<T> && job.coords_f64 == (sizeof(T) == 8) && out.component == int64_t(sizeof(T)) &&
-      out.col == D * int64_t(sizeof(T)))
-    return store_points<T, D>(to, grad);
+  const int64_t item = sizeof(T);
+  if (count == lanes<T> && job.coords_f64 == (item == 8)) {
+    if (out.component == item && out.col == D * item) return store_points<T, D>(to, grad);
+    if (out.col == item) {
+      for (int c = 0; c < D; ++c) store(to + c * out.component, grad[c]);
+      return;
+    }
+  }
   for (int c = 0; c < D; ++c)
     for (int l = 0; l < count; ++l) {
       char* at = to + l * out.col + c * out.component;
@@ -136,7 +141,7 @@ GS_INLINE void store_gradient(const Job& job, char* to, const Vec<T>* along, int
     }
 }
 
-// Where a tile's part of a matrix's gradient stands.
+// Where a tile's part of a map's gradient stands.
 GS_INLINE int64_t task_of(const Job& job, int64_t n, int64_t tile) {
   return (job.coords_batches == 1 ? 0 : n) * job.tiles + tile;
 }
@@ -147,7 +152,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
   const std::size_t bytes = std::size_t(block.points) * sizeof(T);
-  const bool single = last - first == 1 && job.problem.given == Given::points;  // nothing to add up
+  const bool single = last - first == 1 && by_point(job.problem.given);  // nothing to add up
   if (first == last)
     for (int d = 0; d < D; ++d) __builtin_memset(block.total[d], 0, bytes);
   for (int64_t n = first; n < last; ++n) {
@@ -182,8 +187,8 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
         store(block.total[d] + p, before + gradient_along(block, d, p));
       }
   }
-  if (job.problem.given != Given::points)
-    return matrix_gradient<T, D>(job, block, first, block.total, job.matrices + (task_of(job, first, tile)) * (D + 1) * (D + 1));
+  if (!by_point(job.problem.given))
+    return map_gradient<T, D>(job, block, first, job.parts + task_of(job, first, tile) * job.part);
   // by rows, not runs: without a batch to sum over the block was never filled
   const PointArray& out = job.grad_coords;
   for (int row = 0; row < block.rows; ++row)

@@ -20,10 +20,12 @@ template <class T, int D, int K, bool UNIT> class Interior {
   template <int d> GS_INLINE Cursor step(Cursor c, int, int k) const { return {c.base + k * stride_[d]}; }
   GS_INLINE void taps(Cursor c, int p, Vec<T>* out) const {
     const int32_t* offset = block_.offset + p;
-    if constexpr (UNIT && K == 2) gather_pair<T>(c.base, offset, out);
-    else if constexpr (UNIT && K == 4) gather_four<T>(c.base, offset, out);
+    const char* base = c.base;
+    asm("" : "+r"(base));  // one register for each row of taps: else the compiler adds its parts to every lane's offset
+    if constexpr (UNIT && K == 2) gather_pair<T>(base, offset, out);
+    else if constexpr (UNIT && K == 4) gather_four<T>(base, offset, out);
     else
-      for (int k = 0; k < K; ++k) out[k] = gather<T>(c.base + k * stride_[D - 1], offset);
+      for (int k = 0; k < K; ++k) out[k] = gather<T>(base + k * stride_[D - 1], offset);
   }
   GS_INLINE Vec<T> only_tap(Cursor c, int p) const { return gather<T>(c.base, block_.offset + p); }
   // Asks for the first and the last row of taps of a point some vectors further on. (If it is none, any address will do.)

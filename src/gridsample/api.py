@@ -158,8 +158,8 @@ def sample(
     >>> gs.sample(image, np.array([[[0.5, 0.0], [2.0, 1.0]]]))
     array([[[0.5, 5. ]]], dtype=float32)
     """
-    plain = prefilter is True and ties is None and fold == "tap" and limit == "edges"
-    plain = plain and relative is False and antialias is False
+    usual = prefilter is True and ties is None and fold == "tap" and limit == "edges" and antialias is False
+    plain = usual and relative is False
     if plain and out is None and size is None and not frameworks.tracing():
         known = CALLS.sample(image, coords, kernel, boundary, fill, frame, order, nonfinite, outside)
         if known is not None:
@@ -169,11 +169,14 @@ def sample(
     options = sample_options(
         "sample", kernel, boundary, fill, frame, order, nonfinite, outside, ties, fold, limit, filters
     )
-    if plain and out is None and not frameworks.tracing():
-        given = mapped.matrix(coords, image, size, frame, order)
-        if given is not None:
-            framework = frameworks.of("sample", image=image, coords=given[1])
-            made = framework.pull_matrix("sample", image, *given, options)
+    if usual and out is None and not frameworks.tracing():
+        source = mapped.made(coords, image, size, frame, order) if plain else None
+        if relative is True and size is None and mapped.of(coords) is None:
+            framework = frameworks.of("sample", image=image, coords=coords)
+            source = prepare.displaced(framework, "sample", image, coords, frame, order)
+        if source is not None:
+            framework = frameworks.of("sample", image=image, coords=source.numbers)
+            made = framework.pull_made("sample", image, source, options)
             if made is not None:
                 return made
     coords = mapped.resolved("sample", coords, image, size, frame, order, relative)

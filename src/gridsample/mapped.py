@@ -2,8 +2,8 @@
 """A map where coordinates are expected: the one place in which the verbs turn it into coordinates.
 
 A map is whatever has ``gridsample_map``, as every object of `gridsample.maps` does; that room is not imported here.
-Where it also names what it is ``given`` by, a matrix, the compiled engine computes the coordinates in its loops and
-none are stored; else they are computed here.
+Where it is ``made`` of something that the compiled engine knows, a matrix, displacements or control points, the engine
+computes the coordinates in its loops and none are stored; else they are computed here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gridsample.errors import ArgumentTypeError, OptionError, RankError
+from gridsample.made import Made
 
 
 def of(coords: Any) -> Any:
@@ -30,25 +31,35 @@ def resolved(
     return coords
 
 
-def matrix(
-    coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str
-) -> tuple[str, Any, tuple[int, ...]] | None:
-    """The kind of map, its matrix and the output's size, if ``coords`` is a map that the engine's loops evaluate."""
+def made(coords: Any, image: Any, size: Sequence[int] | None, frame: str, order: str) -> Made | None:
+    """What the engine's loops make the coordinates from, if ``coords`` is a map that they know."""
     map_ = of(coords)
-    given = getattr(map_, "given", None)
-    if given is None or (frame, order) != ("pixel", "xy") or len(image.shape) != map_.axes + 2:
+    if not hasattr(map_, "made") or (frame, order) != ("pixel", "xy") or len(image.shape) != map_.axes + 2:
         return None
-    return given, map_.to(image).matrix, map_.output_size(size or map_.size or tuple(image.shape[2:]))
+    found: Made | None = map_.to(image).made(map_.output_size(size or map_.size or tuple(image.shape[2:])))
+    return found
+
+
+def changed(map_: Any, **numbers: Any) -> Any:
+    """``map_`` with other numbers."""
+    other = copy.copy(map_)
+    for name, value in numbers.items():
+        setattr(other, name, value)
+    return other
+
+
+def of_matrix(kind: str, map_: Any, size: tuple[int, ...]) -> Made:
+    """A map that its matrix says all of."""
+    return Made(kind, map_.matrix, size, lambda matrix: changed(map_, matrix=matrix).coords(size))
 
 
 def placed(where: str, map_: Any, image: Any, size: Sequence[int] | None) -> Any:
     """What `sample` takes for a map that several images are read by: the map itself, of that size, where the engine's
-    loops evaluate it, else its coordinates, computed once for all."""
-    if getattr(map_, "given", None) is None or len(image.shape) != map_.axes + 2:
+    loops know it, else its coordinates, computed once for all."""
+    found = made(map_, image, size, "pixel", "xy")
+    if found is None or (found.kind not in ("affine", "homography") and found.sizes != map_.size):
         return coordinates(where, map_, image, size, "pixel", "xy")
-    found = copy.copy(map_)
-    found.size = map_.output_size(size or map_.size or tuple(image.shape[2:]))
-    return found
+    return changed(map_, size=found.sizes)
 
 
 def coordinates(

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import prod
 
 from gridsample.errors import DtypeError, NonFiniteError, OptionError, RankError, ShapeError
+from gridsample.made import SOURCES, Made
 from gridsample.options import Options, remembered
 from gridsample.spec.boundaries import BOUNDARIES
 from gridsample.spec.dtypes import DTYPES, FLOATS
@@ -56,6 +57,7 @@ class Plan:
     coords_dtype: str
     axes: tuple[AxisPlan, ...]
     given: str = "points"
+    control: tuple[int, Shape] | None = None
 
     @cached_property
     def batch(self) -> int:
@@ -130,7 +132,7 @@ class Plan:
             f"outside {'none' if o.outside is None else format(o.outside, 'g')}, non-finite coordinates: {o.nonfinite}"
         )
         if self.given != "points":
-            lines.append(f"coords are not stored: each point's are computed from the matrix of the map ({self.given})")
+            lines.append(f"coords are not stored: each point's are computed from {SOURCES[self.given]}")
         lines.append(f"on the CPU: {'portable, for ' + self.uncompiled if self.uncompiled else 'the compiled engine'}")
         return "\n".join(lines)
 
@@ -152,11 +154,12 @@ def make(
     coords_dtype: str,
     options: Options,
     given: str = "points",
+    control: tuple[int, Shape] | None = None,
 ) -> Plan:
     """The Plan of a call named ``where``, the same object for equal calls; raises if anything does not fit.
 
-    ``given`` is what the backend gets in place of coordinates of that shape and type: "points" (themselves), or the
-    matrix of an "affine" map or a "homography" that they come from.
+    ``given`` is what the backend gets in place of coordinates of that shape and type: "points" (themselves), or what
+    they are made from (`Made`).
     """
     image_shape, coords_shape = tuple(image_shape), tuple(coords_shape)
     rules = check(where, image_shape, image_dtype, coords_shape, coords_dtype, options)
@@ -164,22 +167,14 @@ def make(
     for d, (n, (kernel, boundary)) in enumerate(zip(image_shape[2:], rules, strict=True)):
         offset, scale, shift = map(float, FRAMES[options.frame].numbers(n))
         resolved.append(AxisPlan(n, kernel, boundary, component(options.order, d, len(rules)), offset, scale, shift))
-    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved), given)
+    return Plan(options, image_shape, coords_shape, image_dtype, coords_dtype, tuple(resolved), given, control)
 
 
-def made(
-    where: str,
-    image_shape: Shape,
-    image_dtype: str,
-    matrix_shape: Shape,
-    sizes: Shape,
-    options: Options,
-    given: str,
-) -> Plan:
-    """The Plan of a call whose coordinates come from matrices (N or 1, D or D + 1, D + 1)."""
-    coords_shape = (matrix_shape[0], *sizes, len(sizes))
-    at = COMPUTED.get(image_dtype, "float32")
-    return make(where, tuple(image_shape), image_dtype, coords_shape, at, options, given)
+def made(where: str, image_shape: Shape, image_dtype: str, source: Made, options: Options) -> Plan:
+    """The Plan of a call whose coordinates the engine makes."""
+    coords_shape = (source.numbers.shape[0], *source.sizes, len(source.sizes))
+    dtype = source.dtype or COMPUTED.get(image_dtype, "float32")
+    return make(where, tuple(image_shape), image_dtype, coords_shape, dtype, options, source.kind, source.control)
 
 
 def check(

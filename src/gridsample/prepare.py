@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, ShapeError
+from gridsample.made import Made
 from gridsample.options import Options
 from gridsample.plan import COMPUTED
 from gridsample.spec.boundaries import BOUNDARIES
@@ -68,6 +69,18 @@ def absolute(framework: Any, where: str, coords: Array, frame: str, order: str) 
         own[..., component(order, d, axes)] += along.reshape(-1, *(1,) * (axes - 1 - d))
     wide = framework.widened(coords)
     return wide + framework.SPACE.constant(own, wide)
+
+
+def displaced(framework: Any, where: str, image: Array, coords: Array, frame: str, order: str) -> Made | None:
+    """Relative coordinates as the engine's loops take them; None where they do not."""
+    axes, kind = len(image.shape) - 2, str(coords.dtype).removeprefix("torch.")
+    if frame != "pixel" or kind not in COMPUTED or len(coords.shape) != axes + 2 or coords.shape[-1] != axes:
+        return None
+
+    def coordinates(numbers: Array) -> Array:
+        return absolute(framework, where, numbers, frame, order)
+
+    return Made("displaced", coords, tuple(coords.shape[1:-1]), coordinates, dtype=COMPUTED[kind])
 
 
 def extended(

@@ -151,7 +151,9 @@ def test_results_do_not_depend_on_threads_or_on_the_batch():
         gs.set_num_threads(before)
     for n in range(3):
         assert bits(gs.sample(image[n : n + 1], coords[n : n + 1])) == bits(one[n : n + 1])
-        assert bits(gs.sample(image[n : n + 1], coords[n : n + 1, 100:150, 7:91])) == bits(one[n : n + 1, :, 100:150, 7:91])
+        assert bits(gs.sample(image[n : n + 1], coords[n : n + 1, 100:150, 7:91])) == bits(
+            one[n : n + 1, :, 100:150, 7:91]
+        )
 
 
 @pytest.mark.parametrize("name", IN_NUMPY)

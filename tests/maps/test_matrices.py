@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 import numpy as np
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 import gridsample as gs
 from gridsample import plan
+from gridsample.maps import arrays
 from gridsample.options import sample_options
 
 SIZES = {1: ((90,), (70,)), 2: ((40, 60), (33, 75)), 3: ((12, 20, 30), (9, 21, 70))}
@@ -119,3 +124,35 @@ def test_explain_says_that_no_coordinates_are_stored():
     p = plan.made("sample", (1, 1, 5, 6), "float32", (1, 2, 3), (7, 8), chosen, "affine")
     assert p.out_shape == (1, 1, 7, 8)
     assert "not stored" in p.explain()
+
+
+@pytest.mark.parametrize("frame", ["edges", "corners", "unit"])
+def test_what_is_recorded_is_the_same_to_the_bit(frame):
+    # tensors that nobody differentiates by are computed with in NumPy
+    sizes = {"input_size": (7, 12), "output_size": (9, 5)}
+    matrix = torch.randn(3, 2, 3)
+    plain = gs.maps.Affine.from_matrix(matrix, frame=frame, **sizes).matrix
+    recorded = gs.maps.Affine.from_matrix(matrix.clone().requires_grad_(), frame=frame, **sizes).matrix
+    assert torch.equal(plain, recorded.detach())
+    with forward_ad.dual_level():
+        dual = gs.maps.Affine.from_matrix(forward_ad.make_dual(matrix, torch.ones_like(matrix)), frame=frame, **sizes)
+        assert forward_ad.unpack_dual(dual.matrix).tangent is not None
+
+
+@pytest.mark.parametrize("corners", [False, True])
+def test_a_small_affine_grid_is_a_large_one_to_the_bit(monkeypatch, corners):
+    frameworks_torch = sys.modules["gridsample.frameworks.torch"]
+    for axes, dtype in itertools.product((1, 2, 3), (torch.float32, torch.float64)):
+        theta, size = torch.randn(2, axes, axes + 1, dtype=dtype), (2, 1, *(5, 1, 7)[:axes])
+        small = gs.affine_grid(theta, size, align_corners=corners)
+        with monkeypatch.context() as patch:
+            patch.setattr(frameworks_torch, "SMALL", 0)
+            large = gs.affine_grid(theta, size, align_corners=corners)
+        assert torch.equal(small, large)
+        assert small.dtype == large.dtype == dtype
+
+
+def test_a_map_beside_its_image_is_not_made_again():
+    map_ = gs.maps.Affine(torch.eye(2, 3))
+    assert map_.to(torch.zeros(1, 1, 4, 4)) is map_
+    assert arrays.library(gs.maps.Affine(np.eye(2, 3)).to(torch.zeros(1)).matrix) == "torch"

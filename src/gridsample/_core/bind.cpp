@@ -136,11 +136,11 @@ NB_MODULE(engine, m) {
       .def("__init__",
            [](gs::Problem* self, const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
               const std::string& ties, const std::string& nonfinite, std::optional<double> outside,
-              const std::string& given) {
-             new (self) gs::Problem(make_problem(kernel, axes, fill, ties, nonfinite, outside, given));
+              const std::string& given, const std::optional<ControlTuple>& control) {
+             new (self) gs::Problem(make_problem(kernel, axes, fill, ties, nonfinite, outside, given, control));
            },
            nb::arg("kernel"), nb::arg("axes"), nb::arg("fill"), nb::arg("ties"), nb::arg("nonfinite"),
-           nb::arg("outside").none(), nb::arg("given") = "points");
+           nb::arg("outside").none(), nb::arg("given") = "points", nb::arg("control") = nb::none());
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots), "The short way for calls that were made before, alike.")
       .def(nb::init<>())
       .def("add", &Calls::add, nb::arg("kind"), nb::arg("resolve"), nb::arg("empty"), nb::arg("threads"),

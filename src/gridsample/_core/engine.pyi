@@ -17,6 +17,7 @@ class Problem:
         nonfinite: str,
         outside: float | None,
         given: str = "points",
+        control: tuple[int, Sequence[int]] | None = None,
     ) -> None: ...
 
 class Calls:

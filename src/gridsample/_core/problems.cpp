@@ -35,7 +35,7 @@ std::string word(std::istringstream& line) {
 
 Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>& axes, double fill,
                          const std::string& ties, const std::string& nonfinite, std::optional<double> outside,
-                         const std::string& given) {
+                         const std::string& given, const std::optional<ControlTuple>& control) {
   if (axes.empty() || int(axes.size()) > max_axes) throw std::invalid_argument("Problem: expected 1 to 3 axes");
   Problem problem{};
   problem.axes = int(axes.size());
@@ -57,7 +57,15 @@ Problem make_problem(const std::string& kernel, const std::vector<AxisTuple>& ax
   if (given == "points") problem.given = Given::points;
   else if (given == "affine") problem.given = Given::affine;
   else if (given == "homography") problem.given = Given::homography;
-  else throw std::invalid_argument("Problem: expected given 'points', 'affine' or 'homography', got '" + given + "'");
+  else if (given == "displaced") problem.given = Given::displaced;
+  else if (given == "control" && control) problem.given = Given::control;
+  else throw std::invalid_argument("Problem: expected given 'points', 'affine', 'homography', 'displaced', or 'control' with control, got '" + given + "'");
+  if (control) {
+    const auto& [degree, lengths] = *control;
+    if (lengths.size() != axes.size()) throw std::invalid_argument("Problem: expected one length of control per axis");
+    problem.control.degree = degree;
+    for (std::size_t d = 0; d < axes.size(); ++d) problem.control.length[d] = lengths[d];
+  }
   return problem;
 }
 
@@ -75,7 +83,7 @@ Problem parse_problem(const std::string& text) {
     axes.emplace_back(boundary, fold == "1", component[0] - '0', offset, scale, shift);
   }
   return make_problem(kernel, axes, fill, ties, nonfinite,
-                      outside == "none" ? std::nullopt : std::optional(number(outside)), given);
+                      outside == "none" ? std::nullopt : std::optional(number(outside)), given, std::nullopt);
 }
 
 }  // namespace gridsample::python

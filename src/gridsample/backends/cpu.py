@@ -34,7 +34,9 @@ def problem(plan: Plan) -> engine.Problem:
     # "error" was asked of the coordinates before; what is left is finite
     nonfinite = "propagate" if options.nonfinite == "error" else options.nonfinite
     kernel = plan.axes[0].kernel
-    return engine.Problem(kernel, axes, options.fill, options.ties, nonfinite, options.outside, plan.given)
+    return engine.Problem(
+        kernel, axes, options.fill, options.ties, nonfinite, options.outside, plan.given, plan.control
+    )
 
 
 @dataclass(frozen=True)

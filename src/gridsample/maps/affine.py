@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from gridsample import mapped
 from gridsample.errors import MapError, RankError, unknown
+from gridsample.made import Made
 from gridsample.maps import arrays, fitting, turning
 from gridsample.maps.arrays import Array
-from gridsample.maps.base import Components, Map, spatial, with_batch
+from gridsample.maps.base import Components, Map, Size, spatial, with_batch
 from gridsample.maps.pixels import matrix_to_pixels
 
 DIRECTIONS = ("output_to_input", "input_to_output")
@@ -32,8 +34,6 @@ class Affine(Map):
     >>> gs.maps.Affine([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0]])([[3.0, 4.0]])
     array([[7., 4.]])
     """
-
-    given = "affine"
 
     def __init__(self, matrix: Any, *, size: Sequence[int] | None = None) -> None:
         matrix = with_batch("Affine", "matrix", arrays.one("Affine", "matrix", matrix), 3, "(N, D, D + 1)")
@@ -151,6 +151,9 @@ class Affine(Map):
 
     def _at(self, xs: Components) -> list[Array]:
         return apply_rows(self.matrix, xs)
+
+    def made(self, size: Size) -> Made:
+        return mapped.of_matrix("affine", self, size)
 
     def square(self) -> Array:
         """The matrix with its last row: (N, D + 1, D + 1)."""

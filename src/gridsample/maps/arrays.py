@@ -14,13 +14,19 @@ from typing import Any
 import numpy as np
 
 from gridsample.errors import ArgumentTypeError, DtypeError
+from gridsample.options import remembered
 
 Array = Any  # of NumPy, torch or JAX
 
 
 def library(value: Any) -> str:
     """'torch', 'jax', or 'numpy' for everything that is an array of neither."""
-    roots = {base.__module__.split(".")[0] for base in type(value).__mro__}
+    return _library(type(value))
+
+
+@remembered
+def _library(kind: type) -> str:
+    roots = {base.__module__.split(".")[0] for base in kind.__mro__}
     return "torch" if "torch" in roots else "jax" if roots & {"jax", "jaxlib"} else "numpy"
 
 
@@ -113,6 +119,21 @@ def like(value: Array, reference: Array) -> Array:
     return namespace(reference).asarray(value)
 
 
+def is_like(value: Array, reference: Array) -> bool:
+    """Whether `like` would give ``value`` back."""
+    if library(value) != library(reference):
+        return False
+    return library(value) == "numpy" or (library(value) == "torch" and value.device == reference.device)
+
+
+def constants(values: np.ndarray[Any, Any], leader: Array) -> Array:
+    """Constants, an array along the first axis each, in the library, type and place of ``leader``."""
+    if library(leader) == "torch":
+        torch = namespace(leader)
+        return torch.as_tensor(values, dtype=leader.dtype, device=leader.device).unbind()
+    return values.astype(leader.dtype)
+
+
 def detached(value: Array) -> Array:
     """``value`` without its history of gradients."""
     if library(value) == "torch":
@@ -140,6 +161,13 @@ def concrete(value: Array) -> np.ndarray[Any, Any] | None:
         return np.asarray(value)
     except (RuntimeError, TypeError):  # fake tensors and their kin
         return None
+
+
+def unrecorded(value: Array) -> np.ndarray[Any, Any] | None:
+    """The numbers of a torch tensor at hand that nobody differentiates by; None for all else."""
+    if library(value) != "torch" or value.requires_grad or namespace(value).autograd.forward_ad._current_level >= 0:
+        return None
+    return concrete(value)
 
 
 def ramp(reference: Array, n: int, start: float = 0.0) -> Array:

@@ -20,6 +20,7 @@ from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
 
 if TYPE_CHECKING:
+    from gridsample.made import Made
     from gridsample.maps.framed import Framed
 
 Components = Sequence[Array]  # one array per axis of space, x first
@@ -77,6 +78,10 @@ class Map(ABC):
             do = "give one length per axis of space, in memory order"
             raise ShapeError(where, f"a size of {self.axes} positive lengths", str(tuple(size)), do)
         return found
+
+    def made(self, size: Size) -> Made | None:
+        """What the engine's loops make the coordinates of an output of ``size`` from, if they know this map."""
+        return None
 
     # Composition and inversion
 
@@ -148,7 +153,8 @@ class Map(ABC):
 
     def to(self, reference: Any) -> Map:
         """This map with its numbers in the library and place of an array; types and gradients stay."""
-        return self._each(lambda value: arrays.like(value, reference))
+        here = all(_is_array(value) and arrays.is_like(value, reference) for value in self._arrays())
+        return self if here else self._each(lambda value: arrays.like(value, reference))
 
     def detach(self) -> Map:
         """This map without its history of gradients."""
@@ -169,6 +175,10 @@ class Map(ABC):
         counts = [value.batch for value in vars(self).values() if isinstance(value, Map)]
         counts += [value.shape[0] for value in vars(self).values() if _is_array(value)]
         return max((count for count in counts if count != 1), default=min(counts))
+
+    def _arrays(self) -> list[Any]:
+        """What it computes with, and the maps it is made of."""
+        return [value for value in vars(self).values() if isinstance(value, Map) or _is_array(value)]
 
     def _each(self, change: Callable[[Array], Array]) -> Map:
         other = copy.copy(self)

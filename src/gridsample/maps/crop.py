@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from gridsample import mapped
 from gridsample.errors import MapError, MapWarning, ShapeError
+from gridsample.made import Made
 from gridsample.maps import arrays, turning
 from gridsample.maps.affine import Affine, apply_rows
 from gridsample.maps.arrays import Array
-from gridsample.maps.base import Components, Map, spatial
+from gridsample.maps.base import Components, Map, Size, spatial
 
 
 class Crop(Map):
@@ -59,7 +61,6 @@ class Crop(Map):
         self.regions = boxes
         _check_boxes(boxes)
         self.matrix = self._rows(boxes, angle)  # (K, 2, 3) or (N, K, 2, 3)
-        self.given = None if self.stacks else "affine"  # the engine's loops know one matrix for an image
 
     def _rows(self, boxes: Array, angle: Array | None) -> Array:
         xp, (height, width) = arrays.namespace(boxes), self.size or (1, 1)
@@ -80,6 +81,9 @@ class Crop(Map):
 
     def _at(self, xs: Components) -> list[Array]:
         return apply_rows(self.matrix, xs)
+
+    def made(self, size: Size) -> Made | None:
+        return None if self.stacks else mapped.of_matrix("affine", self, size)  # loops know one matrix for an image
 
     def affine(self) -> Affine:
         """The boxes as affine maps, one each: (K,) or (N K,)."""

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gridsample import api
+from gridsample import api, mapped
 from gridsample.errors import MapWarning, RankError, unknown
+from gridsample.made import Made
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
-from gridsample.maps.base import Components, Map
+from gridsample.maps.base import Components, Map, Size
 from gridsample.spec.frames import ORDERS
 
 
@@ -61,6 +62,16 @@ class Displacement(Map):
         if self.output_size(size) != self.size:
             return super().coords(size)
         return arrays.stacked([x + self.field[:, j] for j, x in enumerate(self.ramps(self.size))])
+
+    def made(self, size: Size) -> Made | None:
+        if size != self.size:
+            return None
+        xp = arrays.namespace(self.field)
+
+        def coordinates(numbers: Array) -> Array:
+            return mapped.changed(self, field=xp.moveaxis(numbers, -1, 1)).coords(size)
+
+        return Made("displaced", xp.moveaxis(self.field, 1, -1), size, coordinates)
 
     def resized(self, size: Sequence[int]) -> Displacement:
         """The same field for an output, and an image, of another size: read in between, and scaled as they are.

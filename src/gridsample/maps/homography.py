@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gridsample import mapped
 from gridsample.errors import RankError, unknown
+from gridsample.made import Made
 from gridsample.maps import arrays, fitting
 from gridsample.maps.affine import DIRECTIONS, apply_rows, described
 from gridsample.maps.arrays import Array
-from gridsample.maps.base import Components, Map, spatial, with_batch
+from gridsample.maps.base import Components, Map, Size, spatial, with_batch
 from gridsample.maps.pixels import check, numbers, sizes
 from gridsample.maps.turning import check_regular, inverted
 
@@ -37,7 +39,6 @@ class Homography(Map):
     """
 
     axes = 2
-    given = "homography"
 
     def __init__(self, matrix: Any, *, size: Sequence[int] | None = None) -> None:
         matrix = with_batch("Homography", "matrix", arrays.one("Homography", "matrix", matrix), 3, "(N, 3, 3)")
@@ -103,6 +104,9 @@ class Homography(Map):
 
     def _at(self, xs: Components) -> list[Array]:
         return project(self.matrix, xs)
+
+    def made(self, size: Size) -> Made:
+        return mapped.of_matrix("homography", self, size)
 
     def square(self) -> Array:
         """The matrix: (N, 3, 3)."""

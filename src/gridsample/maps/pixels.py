@@ -10,6 +10,7 @@ Factors are combined so that equal ones cancel exactly: the identity is the iden
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,19 +65,35 @@ def matrix_to_pixels(
     if frame == "pixel":
         return matrix
     inner, outer = sizes(where, input_size, output_size, axes, frame)
+    if (plain := arrays.unrecorded(matrix)) is not None:  # the same arithmetic, a tenth of what small tensors cost
+        return arrays.like(_into_pixels(plain, frame, inner, outer), matrix)
+    return _into_pixels(matrix, frame, inner, outer)
+
+
+def _into_pixels(matrix: Array, frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> Array:
+    factor, constant, *rest = arrays.constants(_to_pixels(frame, inner, outer), matrix)
+    pixels = matrix * factor + constant
+    for j in range(len(inner)):
+        pixels = pixels - matrix[:, :, j : j + 1] * rest[j]
+    return pixels
+
+
+@lru_cache(maxsize=256)
+def _to_pixels(frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Of `matrix_to_pixels`: what each entry (D, D + 1) is multiplied by, what is added, and then taken away for each
+    column of M."""
+    axes = len(inner)
     offset, scale_in, shift_in = numbers(frame, inner)
     _, scale_out, shift_out = numbers(frame, outer)
-    # An axis of one pixel has no scale in "corners": there its one position is g = 0.
-    ratio = [[_ratio(scale_in[i], scale_out[j], i == j) for j in range(axes)] for i in range(axes)]
-    fixed = [0.0 if s else 1.0 for s in scale_out]
-    linear = [[matrix[:, i, j] * ratio[i][j] for j in range(axes)] for i in range(axes)]
-    rows = []
+    made = np.zeros((2 + axes, axes, axes + 1))
     for i in range(axes):
-        row = sum(matrix[:, i, j] * (offset[j] * (1 - fixed[j])) for j in range(axes))
-        constant = (offset[i] - row + matrix[:, i, axes]) * scale_in[i] + shift_in[i]
-        constant = constant - sum(linear[i][j] * shift_out[j] for j in range(axes))
-        rows.append([*linear[i], constant + 0.0])
-    return _stack(rows)
+        made[0, i, axes] = scale_in[i]
+        made[1, i, axes] = offset[i] * scale_in[i] + shift_in[i]
+        for j in range(axes):
+            # An axis of one pixel has no scale in "corners": there its one position is g = 0.
+            made[0, i, j] = ratio = _ratio(scale_in[i], scale_out[j], i == j)
+            made[2 + j, i, axes] = (offset[j] * scale_in[i] if scale_out[j] else 0.0) + ratio * shift_out[j]
+    return made
 
 
 def matrix_from_pixels(

@@ -38,7 +38,7 @@ REFUSED: dict[str, str] = {}
 SPACE = space
 
 
-def pull_matrix(*_: Any) -> None:
+def pull_made(*_: Any) -> None:
     """No loops of ours evaluate maps here: the library's own do, from coordinates."""
 
 

@@ -13,6 +13,7 @@ from gridsample._core import engine
 from gridsample.backends import chosen, cpu, portable
 from gridsample.errors import ArgumentTypeError
 from gridsample.frameworks.numpy import space
+from gridsample.made import Made
 from gridsample.options import Options, remembered
 from gridsample.spec.dtypes import DTYPES
 from gridsample.threads import get_num_threads
@@ -87,19 +88,17 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
     return out if direct else _written(out, _rounded(call, result))
 
 
-def pull_matrix(
-    where: str, image: Array, given: str, matrix: Array, sizes: tuple[int, ...], options: Options
-) -> Array | None:
-    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
+def pull_made(where: str, image: Array, source: Made, options: Options) -> Array | None:
+    """`pull` at coordinates that the engine makes; None where it does not do this call."""
     if image.dtype.kind == "c" or image.dtype.name not in DTYPES or options.prefilter:
         return None
-    p = plan.made(where, image.shape, image.dtype.name, matrix.shape, sizes, options, given)
+    p = plan.made(where, image.shape, image.dtype.name, source, options)
     if chosen(p).name != "cpu" or options.nonfinite == "error":
         return None
     stored = _is_read(image.dtype)
     result = np.empty(p.out_shape, image.dtype if stored else p.compute_dtype)
-    image_, matrix_ = image if stored else widened(image), matrix.astype(p.coords_dtype, copy=False)
-    cpu.pull(p, image_, matrix_, result, get_num_threads())
+    image_, numbers = image if stored else widened(image), source.numbers.astype(p.coords_dtype, copy=False)
+    cpu.pull(p, image_, numbers, result, get_num_threads())
     return result if stored else narrowed(result, image.dtype)
 
 

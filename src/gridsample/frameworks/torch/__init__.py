@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from functools import partial
+from math import isfinite, prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
-from gridsample.frameworks.torch import derivatives, matrices, operators, quick, sharding, space, team
+from gridsample.frameworks.torch import derivatives, made, operators, quick, sharding, space, team
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, narrowed, planned, takes
 from gridsample.frameworks.torch.operators import wide as widened
+from gridsample.made import Made
 from gridsample.options import Options, grid_sample_options, named_options
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
 SPACE = space
+SMALL = 4096  # points of a grid
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling
 # What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our options.
@@ -51,14 +55,17 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     return out if target is out else out.copy_(target)
 
 
-def pull_matrix(
-    where: str, image: Tensor, given: str, matrix: Tensor, sizes: tuple[int, ...], options: Options
-) -> Tensor | None:
-    """`pull` at coordinates computed from a map's matrix; None where the engine does not do this call."""
-    if not takes(image) or options.prefilter or options.nonfinite == "error" or not quick.unwatched(image, matrix):
+def pull_made(where: str, image: Tensor, source: Made, options: Options) -> Tensor | None:
+    """`pull` at coordinates that the engine makes; None where it does not do this call."""
+    if (
+        not takes(image)
+        or options.prefilter
+        or options.nonfinite == "error"
+        or not quick.unwatched(image, source.numbers)
+    ):
         return None
-    p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), tuple(matrix.shape), sizes, options, given)
-    return matrices.pull(p, image, matrix) if chosen(p).name == "cpu" else None
+    p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), source, options)
+    return made.pull(p, image, source) if chosen(p).name == "cpu" else None
 
 
 def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], options: Options) -> Tensor:
@@ -113,13 +120,24 @@ def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: b
 
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Tensor:
     plan.check_affine(tuple(theta.shape), dtype_name(theta.dtype), size)
-    computed = getattr(torch, plan.COMPUTED[NAMES[theta.dtype]])
+    name = plan.COMPUTED[NAMES[theta.dtype]]
+    if _small(theta, size):  # the same arithmetic
+        ramp_ = partial(np.arange, dtype=name)
+        return torch.from_numpy(affine.affine_grid(theta.numpy(), size[2:], align_corners, ramp_))
+    computed = getattr(torch, name)
 
     def ramp(start: int, stop: int, step: int) -> Tensor:
         return torch.arange(start, stop, step, dtype=computed, device=theta.device)
 
     grid: Tensor = affine.affine_grid(theta.to(computed), size[2:], align_corners, ramp)
     return grid.to(theta.dtype)
+
+
+def _small(theta: Tensor, size: tuple[int, ...]) -> bool:
+    """Whether NumPy may make this grid, in less time than calling torch's operators takes."""
+    if frameworks.tracing() or theta.requires_grad or not quick.unwatched(theta):
+        return False
+    return theta.dtype in (torch.float32, torch.float64) and len(theta) * prod(size[2:]) <= SMALL
 
 
 def multiscale_deformable_attention(value: Tensor, shapes: Any, locations: Tensor, weights: Tensor) -> Tensor:
