@@ -190,6 +190,7 @@ template <int D, int K> class Stage {
     const int64_t step = each_ * int64_t(sizeof(float));
     stride_[D - 1] = step;
     for (int d = D - 2; d >= 0; --d) stride_[d] = stride_[d + 1] * K;
+    guessed_ = false;
     for (int d = 0; d < D; ++d) extent_[d] = K;
     channel_ = int64_t(block_.points) * taps * step;
     each_read([&](int p, Where where) {
@@ -276,7 +277,7 @@ template <int D, int K> class Stage {
     inner_.image = reinterpret_cast<char*>(pixels_) - before_;
     inner_.image_batch = 0;
     inner_.image_channel = job_.channels_last ? int64_t(sizeof(float)) : channel_;
-    for (int d = 0; d < D; ++d) inner_.image_stride[d] = stride_[d], inner_.size[d] = extent_[d];
+    for (int d = 0; d < D; ++d) inner_.image_stride[d] = stride_[d], inner_.size[d] = low_[d] - first(d) + extent_[d];
     inner_.short_offsets = inner_.unit_column = true;
     inner_.channels = staged_channels;
     inner_.streams = false;

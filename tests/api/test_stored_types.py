@@ -84,7 +84,8 @@ def test_numpy_gives_float32_rounded(name, layout):
         for kernel in KERNELS:
             want = rounded(gs.sample(wide, coords, kernel=kernel, boundary="mirror"), name)
             got = gs.sample(image, coords, kernel=kernel, boundary="mirror")
-            assert got.dtype == image.dtype and got.shape == want.shape
+            assert got.dtype == image.dtype
+            assert got.shape == want.shape
             assert bits(got) == bits(want), (sizes, kernel)
 
 
@@ -99,7 +100,8 @@ def test_torch_gives_float32_rounded_and_keeps_the_layout(name, memory):
         for kernel in KERNELS:
             plain = gs.sample(image.float(), coords, kernel=kernel, boundary="reflect")
             got = gs.sample(image, coords, kernel=kernel, boundary="reflect")
-            assert got.dtype == image.dtype and got.stride() == plain.stride()
+            assert got.dtype == image.dtype
+            assert got.stride() == plain.stride()
             assert bits(got) == bits(tensor(rounded(plain.numpy(), name), name)), (channels, kernel)
 
 
@@ -192,7 +194,8 @@ def test_the_short_way_and_the_long_way(name, long_way):
         short = calls.sample(image_, coords, *choices)
         long = long_way(gs.sample, image_, coords)
         if hasattr(torch.Tensor, "__dlpack_c_exchange_api__") and not hasattr(torch.Tensor, "names"):
-            assert short.dtype == long.dtype and short.stride() == long.stride() and bits(short) == bits(long)
+            assert (short.dtype, short.stride()) == (long.dtype, long.stride())
+            assert bits(short) == bits(long)
         assert calls.sample_grad(image_, coords, *choices) is None
         assert calls.sample(image_, coords.to(torch.float16), *choices) is None
     if name in IN_NUMPY:
