@@ -6,8 +6,7 @@
 // Two ways: a box of the image that has all taps in it, or, where most of that box would be read by nobody (coordinates
 // without order, an image made much smaller), every point's own taps, one point after the other.
 #pragma once
-#include "convert.hpp"
-#include "pull.hpp"
+#include "copy.hpp"
 
 namespace gridsample::GS_TARGET {
 
@@ -35,13 +34,12 @@ template <int D, int K> class Stage {
         bases_(reinterpret_cast<int64_t*>(scratch.memory + after)),
         results_(reinterpret_cast<float*>(bases_) + base_room), pixels_(results_ + result_room),
         image_(job.image + block.batch * job.image_batch), values_(block.outer_values),
-        adjacent_(job.image_channel == job.item), reads_(true), chunk_(1) {
+        adjacent_(job.image_channel == job.item), chunk_(1), each_(job.channels_last ? staged_channels : 1) {
     if (job.channels_last) chunk_ = staged_channels;
     else if (adjacent_ && job.channels <= mixed_channels) chunk_ = int(job.channels);
     boxed_ = K > 1 && find_box();
     if (!boxed_ && !job.channels_last) chunk_ = mixed_channels;
     while (!boxed_ && int64_t(chunk_) * block.points * taps > pixel_room) --chunk_;
-    each_ = job.channels_last ? staged_channels : 1;
     if (boxed_) place_box();
     else place_taps();
     set_inner();
@@ -73,29 +71,42 @@ template <int D, int K> class Stage {
     }
   }
 
-  // The box of all taps, and whether it pays. The block has taps as pixels here, axis by axis.
+  // The box of all taps, and whether it pays. The block has taps as pixels here, axis by axis. Offsets of interior points are
+  // made on the way, for a box as wide as one is likely to be, so that they need not be walked twice.
   bool find_box() {
-    Index<float> least[D], most[D];
+    Index<float> least[D], most[D];  // of first taps
     for (int d = 0; d < D; ++d) least[d] = Index<float>{} + INT32_MAX, most[d] = Index<float>{} + INT32_MIN;
-    const auto take = [&](int d, Index<float> first, Index<float> last) {
-      least[d] = first < least[d] ? first : least[d];
-      most[d] = last > most[d] ? last : most[d];
+    const auto take = [&](int d, Index<float> tap, int first) {
+      least[d] = tap < least[d] ? tap : least[d];
+      most[d] = tap - first > most[d] ? tap - first : most[d];
     };
+    const int64_t likely = 3 * job_.tile_cols + 16, widest = likely < job_.size[D - 1] ? likely : job_.size[D - 1];
+    set_strides(widest, 1);
+    guessed_ = D < 3 && !job_.channels_last && job_.size[0] * stride_[0] + job_.size[D - 1] * stride_[D - 1] < INT32_MAX;
+    Index<float> step[D];
+    for (int d = 0; d < D; ++d) step[d] = Index<float>{} + int32_t(guessed_ ? stride_[d] : 0);
     int64_t points = 0;
-    each_read([&](int p, Where where) {
-      points += lanes<float>;
-      for (int d = 0; d < D; ++d) {
-        if (where == Where::interior) {
-          const Index<float> first = load<Index<float>>(block_.index[d] + p);
-          take(d, first, first + (K - 1));
-        } else {
-          for (int k = 0; k < K; ++k) {
-            const Index<float> tap = load<Index<float>>(block_.tap_offset.near[d][k] + p);
-            take(d, tap, tap);
-          }
-        }
+    for (int r = 0; r < block_.run_count; ++r) {
+      const Run& run = block_.runs[r];
+      if (run.where == Where::outside) continue;
+      points += run.vectors * lanes<float>;
+      const int end = run.point + run.vectors * lanes<float>;
+      if (run.where == Where::edge) {
+        for (int p = run.point; p < end; p += lanes<float>)
+          for (int d = 0; d < D; ++d)
+            for (int k = 0; k < K; ++k) take(d, load<Index<float>>(block_.tap_offset.near[d][k] + p), K - 1);
+        continue;
       }
-    });
+      for (int p = run.point; p < end; p += lanes<float>) {
+        Index<float> at{};
+        for (int d = 0; d < D; ++d) {
+          const Index<float> first = load<Index<float>>(block_.index[d] + p);
+          take(d, first, 0);
+          at += first * step[d];
+        }
+        store(block_.offset + p, at);
+      }
+    }
     reads_ = points > 0;
     int64_t pixels = 1;
     for (int d = 0; d < D; ++d) {
@@ -104,40 +115,46 @@ template <int D, int K> class Stage {
         low = least[d][l] < low ? least[d][l] : low;
         high = most[d][l] > high ? most[d][l] : high;
       }
-      if (!reads_) low = high = 0;
+      high = reads_ ? high + (K - 1) : 0;
+      if (!reads_) low = 0;
       if (d == D - 1 && low == high && job_.size[d] > 1) low > 0 ? --low : ++high;  // a window is two pixels
       low_[d] = low;
       extent_[d] = int64_t(high) - low + 1;
-      pixels *= extent_[d] < pixel_room ? extent_[d] : pixel_room;  // of no more than 32 bits each
-      if (pixels > pixel_room) pixels = pixel_room;
+      pixels *= extent_[d];
+      if (pixels > pixel_room) pixels = pixel_room + 1;  // no longer than it takes to say so
     }
-    pitch_ = (extent_[D - 1] + eight - 1) / eight * eight;
-    int64_t room = pitch_;
-    for (int d = 0; d + 1 < D && room <= pixel_room; ++d) room *= extent_[d];
-    return room * chunk_ <= pixel_room && pixels <= points * taps * box_pixels_per_tap;
+    if (pixels > points * taps * box_pixels_per_tap) return false;
+    guessed_ = guessed_ && extent_[D - 1] <= widest && extent_[0] * stride_[0] * chunk_ <= pixel_room * int64_t(sizeof(float));
+    if (!guessed_) set_strides(extent_[D - 1], extent_[D > 1 ? D - 2 : 0]);
+    channel_ = extent_[0] * stride_[0];
+    return channel_ * (job_.channels_last ? 1 : chunk_) <= pixel_room * int64_t(sizeof(float));
   }
 
-  // Offsets into the box, in bytes.
+  // Of a box of this size, in bytes; rows are whole vectors.
+  void set_strides(int64_t width, int64_t rows) {
+    stride_[D - 1] = each_ * int64_t(sizeof(float));
+    if constexpr (D > 1) stride_[D - 2] = stride_[D - 1] * ((width + eight - 1) / eight * eight);
+    if constexpr (D > 2) stride_[0] = stride_[1] * rows;
+  }
+
+  // Offsets into the box, in bytes; where interior points have theirs already, they count from the image's first pixel.
   void place_box() {
-    int64_t step = each_ * int64_t(sizeof(float));
-    stride_[D - 1] = step;
-    step *= pitch_;
-    for (int d = D - 2; d >= 0; --d) stride_[d] = step, step *= extent_[d];
-    channel_ = step;
     each_read([&](int p, Where where) {
-      if (where == Where::interior) {
-        Index<float> at{};
-        for (int d = 0; d < D; ++d) at += (load<Index<float>>(block_.index[d] + p) - low_[d]) * int32_t(stride_[d]);
-        store(block_.offset + p, at);
-      } else {
+      if (where == Where::edge) {
         for (int d = 0; d < D; ++d)
           for (int k = 0; k < K; ++k) {
             int32_t* tap = block_.tap_offset.near[d][k] + p;
-            store(tap, (load<Index<float>>(tap) - low_[d]) * int32_t(stride_[d]));
+            store(tap, (load<Index<float>>(tap) - first(d)) * int32_t(stride_[d]));
           }
+      } else if (!guessed_) {
+        Index<float> at{};
+        for (int d = 0; d < D; ++d) at += (load<Index<float>>(block_.index[d] + p) - low_[d]) * int32_t(stride_[d]);
+        store(block_.offset + p, at);
       }
     });
+    for (int d = 0; d < D; ++d) before_ += (low_[d] - first(d)) * stride_[d];
   }
+  int32_t first(int d) const { return guessed_ ? 0 : low_[d]; }
 
   void fetch_box(int64_t c, int count) const {
     const int64_t rows = D > 1 ? extent_[D > 1 ? D - 2 : 0] : 1, planes = D > 2 ? extent_[0] : 1;
@@ -173,6 +190,7 @@ template <int D, int K> class Stage {
     const int64_t step = each_ * int64_t(sizeof(float));
     stride_[D - 1] = step;
     for (int d = D - 2; d >= 0; --d) stride_[d] = stride_[d + 1] * K;
+    guessed_ = false;
     for (int d = 0; d < D; ++d) extent_[d] = K;
     channel_ = int64_t(block_.points) * taps * step;
     each_read([&](int p, Where where) {
@@ -256,10 +274,10 @@ template <int D, int K> class Stage {
   }
 
   void set_inner() {
-    inner_.image = reinterpret_cast<char*>(pixels_);
+    inner_.image = reinterpret_cast<char*>(pixels_) - before_;
     inner_.image_batch = 0;
     inner_.image_channel = job_.channels_last ? int64_t(sizeof(float)) : channel_;
-    for (int d = 0; d < D; ++d) inner_.image_stride[d] = stride_[d], inner_.size[d] = extent_[d];
+    for (int d = 0; d < D; ++d) inner_.image_stride[d] = stride_[d], inner_.size[d] = low_[d] - first(d) + extent_[d];
     inner_.short_offsets = inner_.unit_column = true;
     inner_.channels = staged_channels;
     inner_.streams = false;
@@ -296,10 +314,11 @@ template <int D, int K> class Stage {
   float *results_, *pixels_;
   const char* image_;
   int64_t values_;  // byte offset of the tile's first point in the result
-  bool adjacent_, boxed_, reads_;
+  bool adjacent_, boxed_ = false, reads_ = true, guessed_ = false;
   int chunk_, each_;
   int32_t low_[D] = {};  // the first pixel of the box, and its size
-  int64_t extent_[D] = {}, pitch_ = 0, stride_[D] = {}, channel_ = 0;
+  int64_t extent_[D] = {}, stride_[D] = {}, channel_ = 0;
+  int64_t before_ = 0;  // bytes from where offsets count to the box
   bool at_rim_[B::vectors];  // of each run, where its points have their own taps
 };
 
@@ -308,6 +327,8 @@ template <int D, int K> void pull_staged_task(const Job& job, int64_t task, Scra
   const int64_t part = task % job.channel_blocks, tile = task / job.channel_blocks % job.tiles;
   const int64_t from = part * job.channels / job.channel_blocks, to = (part + 1) * job.channels / job.channel_blocks;
   fill_block<float, D, K, false>(job, task / job.channel_blocks / job.tiles, tile, block);
+  if constexpr (K == 1)
+    if (only_copies(job, block)) return copy_tile(job, block, from, to);
   Stage<D, K>(job, block, scratch).pull(from, to);
 }
 

@@ -13,15 +13,6 @@ inline void expect(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(std::string("gridsample engine: expected ") + what);
 }
 
-inline std::int64_t bytes_of(Scalar scalar) {
-  switch (scalar) {
-    case Scalar::f64: return 8;
-    case Scalar::f32: return 4;
-    case Scalar::f16: case Scalar::bf16: case Scalar::u16: case Scalar::i16: return 2;
-    case Scalar::u8: case Scalar::i8: case Scalar::boolean: return 1;
-  }
-  return 0;
-}
 inline bool is_narrow(Scalar scalar) { return scalar != Scalar::f32 && scalar != Scalar::f64; }
 
 inline bool same_shape(const View& a, const View& b) {  // and type

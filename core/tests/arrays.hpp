@@ -14,7 +14,6 @@
 
 #include "gridsample/sample.hpp"
 #include "stored.hpp"
-#include "views.hpp"
 
 namespace test {
 

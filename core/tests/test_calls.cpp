@@ -66,8 +66,22 @@ void test_refusals() {
   bad = good;
   bad.kernel.taps = 3;
   refused("three taps", [&] { pull(bad, image.view, coords.view, out.view, 1); });
+  for (const Scalar narrow : {Scalar::f16, Scalar::u8, Scalar::i16}) {  // pull's images alone
+    const Array pixels = filled(random, {2, 3, 4, 5}, narrow), samples = filled(random, {2, 3, 6}, narrow);
+    pull(good, pixels.view, coords.view, samples.view, 1);
+    refused("values in float32", [&] { pull(good, pixels.view, coords.view, out.view, 1); });
+    refused("an image in float32", [&] { pull(good, image.view, coords.view, samples.view, 1); });
+    refused("whole coordinates", [&] { pull(good, pixels.view, filled(random, {2, 6, 2}, narrow).view, samples.view, 1); });
+    refused("a jacobian", [&] { pull_grad(good, pixels.view, coords.view, filled(random, {2, 3, 6, 2}, narrow).view, 1); });
+    refused("pixels to add to", [&] { push(good, samples.view, coords.view, pixels.view, 1); });
+    refused("a gradient", [&] { backward(good, samples.view, pixels.view, coords.view, &pixels.view, nullptr, 1); });
+    refused("coefficients", [&] { prefilter({1, {0.75, 0.125}}, boundary_named("mirror"), false, pixels.view, pixels.view, 3, 1); });
+  }
   const Array smaller = filled(random, {2, 3, 4, 4});
   refused("a gradient of another shape", [&] { backward(good, out.view, image.view, coords.view, &smaller.view, nullptr, 1); });
+  const Array none = filled(random, {1, 1, 2, 0, 64, 3}), few = filled(random, {1, 1, 2, 2, 2});
+  push(linear(3), filled(random, {1, 1, 2, 0, 64}).view, View{none.view.data, Scalar::f32, 5, {1, 2, 0, 64, 3}, {0, 0, 0, 12, 4}}, few.view, 1);
+  each(shape_of(few.view), [&](const Shape& at) { CHECK(read(few.view, at) == 0, "nothing was added"); });
   refused("an unknown kernel", [] { kernel_named("liner"); });
   refused("an unknown boundary", [] { boundary_named("mirrored"); });
   refused("an unknown target", [] { set_target("sse9"); });

@@ -173,7 +173,7 @@ def make(
 def made(where: str, image_shape: Shape, image_dtype: str, source: Made, options: Options) -> Plan:
     """The Plan of a call whose coordinates the engine makes."""
     coords_shape = (source.numbers.shape[0], *source.sizes, len(source.sizes))
-    dtype = source.dtype or COMPUTED[image_dtype]
+    dtype = source.dtype or COMPUTED.get(image_dtype, "float32")
     return make(where, tuple(image_shape), image_dtype, coords_shape, dtype, options, source.kind, source.control)
 
 

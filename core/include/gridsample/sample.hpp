@@ -5,6 +5,9 @@
 //   coords  (N or 1, *out, D)     float32 or float64, independent of the image's type
 //   values  (N, C, *out)          the image's type
 //
+// Images are of float32 or float64, those of `pull` of any Scalar: what has 16 bits or fewer is computed in float32 and rounded
+// once, half to even; whole numbers are kept to their type's range, NaN becoming 0.
+//
 // With a map given instead of points, coords is its matrix: affine (N or 1, D, D + 1), homography (N or 1, D + 1, D + 1),
 // which takes (o, 1) to coordinates, with o the index in the output, its components ordered as the coordinates' are.
 //

@@ -3,6 +3,7 @@
 #pragma once
 #include <nanobind/nanobind.h>
 
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,20 +15,37 @@ namespace gridsample::python {
 namespace nb = nanobind;
 namespace gs = gridsample;
 
+// A type by its code in the buffer protocol; that of bfloat16, which has none there, is ours. How messages call it.
+struct Named {
+  const char *code, *name;
+  gs::Scalar scalar;
+};
+inline constexpr Named scalars[] = {
+    {"f", "float32", gs::Scalar::f32}, {"d", "float64", gs::Scalar::f64},     {"e", "float16", gs::Scalar::f16},
+    {"B", "uint8", gs::Scalar::u8},    {"b", "int8", gs::Scalar::i8},         {"H", "uint16", gs::Scalar::u16},
+    {"h", "int16", gs::Scalar::i16},   {"?", "bool", gs::Scalar::boolean},    {"bf16", "bfloat16", gs::Scalar::bf16}};
+
 inline std::optional<gs::Scalar> scalar_of(const char* format) {
   if (format && (*format == '@' || *format == '=')) ++format;
-  if (format && format[0] == 'f' && !format[1]) return gs::Scalar::f32;
-  if (format && format[0] == 'd' && !format[1]) return gs::Scalar::f64;
+  for (const Named& one : scalars)
+    if (format && !std::strcmp(format, one.code)) return one.scalar;
   return std::nullopt;
+}
+
+inline const char* name_of(gs::Scalar scalar) {
+  for (const Named& one : scalars)
+    if (one.scalar == scalar) return one.name;
+  return "unknown";
 }
 
 inline gs::Scalar known_scalar(const char* format) {
   if (const auto scalar = scalar_of(format)) return *scalar;
-  throw std::invalid_argument(std::string("array: expected float32 ('f') or float64 ('d') in the machine's byte order, "
-                                          "got format '") + (format ? format : "none") + "'; convert it first");
+  throw std::invalid_argument(std::string("array: expected float32 ('f'), float64 ('d') or, of pull's images, a type of 8 or 16 bits, "
+                                          "in the machine's byte order, got format '") + (format ? format : "none") + "'; convert it first");
 }
 
-inline std::int64_t item(gs::Scalar scalar) { return scalar == gs::Scalar::f32 ? 4 : 8; }
+inline std::int64_t item(gs::Scalar scalar) { return gs::bytes_of(scalar); }
+inline bool is_computed(gs::Scalar scalar) { return scalar == gs::Scalar::f32 || scalar == gs::Scalar::f64; }
 
 inline void check_rank(Py_ssize_t rank) {
   if (rank > gs::max_rank)

@@ -44,12 +44,23 @@ nb::object ask(nb::handle function) {
   return nb::steal(answer);
 }
 
+struct Known {
+  std::uint8_t code, bits;
+  gs::Scalar scalar;
+};
+constexpr Known known_types[] = {{dlpack::floating, 32, gs::Scalar::f32}, {dlpack::floating, 64, gs::Scalar::f64},
+                                 {dlpack::floating, 16, gs::Scalar::f16}, {dlpack::brain, 16, gs::Scalar::bf16},
+                                 {dlpack::natural, 8, gs::Scalar::u8},    {dlpack::whole, 8, gs::Scalar::i8},
+                                 {dlpack::natural, 16, gs::Scalar::u16},  {dlpack::whole, 16, gs::Scalar::i16},
+                                 {dlpack::boolean, 8, gs::Scalar::boolean}};
+
 // False if the array is none that the engine reads where it lies.
 bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
-  const bool known = tensor.device.type == dlpack::cpu && tensor.dtype.code == dlpack::floating &&
-                     tensor.dtype.lanes == 1 && (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
+  bool known = false;
+  for (const Known& one : known_types)
+    if (tensor.dtype.code == one.code && tensor.dtype.bits == one.bits) known = true, view.scalar = one.scalar;
+  known = known && tensor.device.type == dlpack::cpu && tensor.dtype.lanes == 1;
   if (!known || tensor.rank > gs::max_rank || (tensor.rank > 0 && !(tensor.shape && tensor.strides))) return false;
-  view.scalar = tensor.dtype.bits == 32 ? gs::Scalar::f32 : gs::Scalar::f64;
   view.rank = tensor.rank;
   bool empty = false;
   for (int i = 0; i < tensor.rank; ++i) {
@@ -133,8 +144,6 @@ Result result_of(const Library& library, nb::handle made, gs::Scalar scalar) {
   return result;
 }
 
-const char* type_name(gs::Scalar scalar) { return scalar == gs::Scalar::f32 ? "float32" : "float64"; }
-
 std::shared_ptr<const Call> resolved(const Library& library, const Key& key, const char* where, const gs::View& image,
                                      const gs::View& coords, const Choices& choices, bool channels_last) {
   auto call = std::make_shared<Call>();
@@ -145,9 +154,10 @@ std::shared_ptr<const Call> resolved(const Library& library, const Key& key, con
     call->choices[std::size_t(i)] = nb::borrow(choices[std::size_t(i)]);
     given.append(choices[std::size_t(i)]);
   }
-  const nb::object answer = library.resolve(where, nb::tuple(given), shape_of(image), type_name(image.scalar),
-                                            shape_of(coords), type_name(coords.scalar), channels_last);
-  if (!answer.is_none()) {
+  const nb::object answer = library.resolve(where, nb::tuple(given), shape_of(image), name_of(image.scalar),
+                                            shape_of(coords), name_of(coords.scalar), channels_last);
+  // derivatives of what is not computed in go the long way, which converts it
+  if (!answer.is_none() && (is_computed(image.scalar) || !is_true(answer[1]))) {
     call->usable = true;
     call->problem = nb::cast<gs::Problem&>(answer[0]);
     call->jacobian = is_true(answer[1]);
@@ -244,7 +254,7 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
   Key key;
   key.add(reinterpret_cast<std::uintptr_t>(&library));
   key.add(reinterpret_cast<std::uintptr_t>(where));
-  key.add(std::uint64_t(int(image.scalar) | int(coords.scalar) << 1 | int(channels_last) << 2 | image.rank << 8 |
+  key.add(std::uint64_t(int(image.scalar) | int(coords.scalar) << 4 | int(channels_last) << 5 | image.rank << 8 |
                         coords.rank << 16));
   for (nb::handle choice : choices)
     if (choice) key.add(reinterpret_cast<std::uintptr_t>(choice.ptr()));
@@ -269,7 +279,7 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
 nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
   const Maker& maker = library.maker;
   void* tensor = nullptr;
-  if (maker.empty && is_small(numbers(result.view)) &&
+  if (maker.empty && is_computed(result.view.scalar) && is_small(numbers(result.view)) &&
       maker.empty(result.view.rank, result.view.shape, result.strides.data(),
                   result.view.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, maker.device_type, 0,
                   &tensor) == 0) {
@@ -293,7 +303,7 @@ nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, c
   const State found = state(*library, {image, coords});
   if (found == State::watched) return nb::none();
   Source from, at, to;
-  if (!from.read(*library, image) || !at.read(*library, coords)) return nb::none();
+  if (!from.read(*library, image) || !at.read(*library, coords) || !is_computed(at.view.scalar)) return nb::none();
   const auto call = find(*library, where, from.view, at.view, choices);
   if (!call || !call->usable) return nb::none();
   if (found == State::recorded) return call->recorded.is_none() ? nb::none() : call->recorded(image, coords, call->text);
@@ -316,11 +326,13 @@ nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords,
     return nb::none();
   Source values, from, at, to_image, to_coords;
   if (!values.read(*library, grad) || !at.read(*library, coords)) return nb::none();
+  if (!is_computed(values.view.scalar) || !is_computed(at.view.scalar)) return nb::none();
   if (shape_alone) {
     if (!shaped(image, values.view.scalar, from.view)) return nb::none();
   } else if (!from.read(*library, image)) {
     return nb::none();
   }
+  if (!is_computed(from.view.scalar)) return nb::none();
   // the long way gives both one layout
   if (is_channels_last(from.view) != is_channels_last(values.view)) return nb::none();
   const auto call = find(*library, "backward", from.view, at.view, {options});

@@ -9,7 +9,8 @@ namespace gridsample::dlpack {
 
 inline constexpr std::uint32_t major_version = 1;
 inline constexpr std::int32_t cpu = 1;           // DLDeviceType kDLCPU
-inline constexpr std::uint8_t floating = 2;      // DLDataTypeCode kDLFloat
+// DLDataTypeCode kDLInt, kDLUInt, kDLFloat, kDLBfloat, kDLBool
+inline constexpr std::uint8_t whole = 0, natural = 1, floating = 2, brain = 4, boolean = 6;
 inline constexpr const char* capsule = "dlpack_exchange_api";
 
 struct Device {

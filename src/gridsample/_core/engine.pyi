@@ -2,7 +2,8 @@
 # What `python -m nanobind.stubgen -m gridsample._core.engine -D` says; tests/engine/test_stub.py compares the two.
 #
 # An array of pull, push, pull_grad and backward: an object with the buffer protocol (float32 or float64, any strides),
-# or (address, 'f' or 'd', shape, strides in elements) of memory that the caller keeps alive.
+# or (address, 'f' or 'd', shape, strides in elements) of memory that the caller keeps alive. Images of pull may also be
+# of 'e' (float16), 'bf16' (bfloat16), 'B', 'b', 'H', 'h' (whole numbers of 8 and 16 bits) or '?' (bool).
 
 from collections.abc import Sequence
 

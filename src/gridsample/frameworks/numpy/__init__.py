@@ -38,6 +38,7 @@ class _Call:
     result: np.dtype[Any] | None
     refuses: bool  # coordinates that are not finite
     compiled: bool
+    stored: bool  # an image that the engine's `pull` reads as it is, and rounds to
 
 
 @remembered
@@ -55,7 +56,13 @@ def _call(
         result=native if native != computed else None,
         refuses=options.nonfinite == "error",
         compiled=chosen(p).name == "cpu",
+        stored=chosen(p).name == "cpu" and not options.prefilter and _is_read(dtype),
     )
+
+
+def _is_read(dtype: np.dtype[Any]) -> bool:
+    """Whether the engine reads this type where it lies: NumPy's own, in the machine's byte order."""
+    return dtype.char in "fde?bBhH" and dtype.isnative
 
 
 def pull(where: str, image: Array, coords: Array, options: Options, out: Array | None = None) -> Array:
@@ -65,6 +72,10 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
     if image.dtype.kind == "c":
         found = _of_parts(pull, where, image, coords, options)
         return found if out is None else _written(out, found)
+    if call.stored:
+        result = np.empty(call.plan.out_shape, image.dtype) if out is None or out.dtype != image.dtype else out
+        cpu.pull(call.plan, image, _at(where, call, coords), result, get_num_threads())
+        return result if out is None or out is result else _written(out, result)
     arrays = _ready(where, call, image, coords)
     if not call.compiled:
         found = _rounded(call, portable.pull(space, call.plan, *arrays))
@@ -79,14 +90,16 @@ def pull(where: str, image: Array, coords: Array, options: Options, out: Array |
 
 def pull_made(where: str, image: Array, source: Made, options: Options) -> Array | None:
     """`pull` at coordinates that the engine makes; None where it does not do this call."""
-    if image.dtype.name not in plan.COMPUTED or options.prefilter:
+    if image.dtype.kind == "c" or image.dtype.name not in DTYPES or options.prefilter:
         return None
     p = plan.made(where, image.shape, image.dtype.name, source, options)
     if chosen(p).name != "cpu" or options.nonfinite == "error":
         return None
-    result = np.empty(p.out_shape, p.compute_dtype)
-    cpu.pull(p, widened(image), source.numbers.astype(p.coords_dtype, copy=False), result, get_num_threads())
-    return narrowed(result, image.dtype)
+    stored = _is_read(image.dtype)
+    result = np.empty(p.out_shape, image.dtype if stored else p.compute_dtype)
+    image_, numbers = image if stored else widened(image), source.numbers.astype(p.coords_dtype, copy=False)
+    cpu.pull(p, image_, numbers, result, get_num_threads())
+    return result if stored else narrowed(result, image.dtype)
 
 
 def push(where: str, values: Array, coords: Array, sizes: tuple[int, ...], options: Options) -> Array:
@@ -170,11 +183,15 @@ def _ready(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array,
 
 
 def _typed(where: str, call: _Call, image: Array, coords: Array) -> tuple[Array, Array]:
+    image = image if call.image is None else image.astype(call.image)
+    return image, _at(where, call, coords)
+
+
+def _at(where: str, call: _Call, coords: Array) -> Array:
     if call.refuses and not (finite := np.isfinite(coords)).all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         plan.refuse_nonfinite(where, int(np.count_nonzero(~finite)), first)
-    image = image if call.image is None else image.astype(call.image)
-    return image, coords if call.coords is None else coords.astype(call.coords)
+    return coords if call.coords is None else coords.astype(call.coords)
 
 
 def _coefficients(call: _Call, image: Array, adjoint: bool = False) -> Array:

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from gridsample import affine, attention, errors, frameworks, plan
 from gridsample.backends import chosen
-from gridsample.frameworks.torch import derivatives, made, quick, sharding, space, team
-from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, planned
-from gridsample.frameworks.torch.operators import pull as pull_operator
+from gridsample.frameworks.torch import derivatives, made, operators, quick, sharding, space, team
+from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, narrowed, planned, takes
+from gridsample.frameworks.torch.operators import wide as widened
 from gridsample.made import Made
 from gridsample.options import Options, known_names, known_torch_names
-from gridsample.spec.dtypes import DTYPES
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
@@ -47,6 +46,9 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
     _check_out(where, p, out, image)
     if not plain:
         derivatives.refuse_out(image, coords, out)
+        if _is_read(image, coords, options) and out.dtype == image.dtype and not out.is_neg():
+            operators.pull_out(image, coords, options.text, out)
+            return out
         return out.copy_(_pull(p.rules, image, coords, options))
     target = out.resolve_neg()  # memory that means what it says
     derivatives.pull_out(image, coords, options.text, target)
@@ -56,7 +58,7 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
 def pull_made(where: str, image: Tensor, source: Made, options: Options) -> Tensor | None:
     """`pull` at coordinates that the engine makes; None where it does not do this call."""
     if (
-        image.dtype not in NAMES
+        not takes(image)
         or options.prefilter
         or options.nonfinite == "error"
         or not quick.unwatched(image, source.numbers)
@@ -95,6 +97,8 @@ def pull_grad(where: str, image: Tensor, coords: Tensor, options: Options) -> Te
 
 def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, verb: Any = derivatives.pull) -> Tensor:
     """Of an image that is complex, of whole numbers, or to be prefiltered."""
+    if verb is derivatives.pull and _is_read(image, coords, options):
+        return operators.pull(image, coords.detach(), options.text)  # type: ignore[no-any-return]
     if image.dtype.is_complex:  # what is read elsewhere is real
         pairs = ((image.real, options), (image.imag, options.linear()))
         return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))
@@ -102,24 +106,16 @@ def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, ve
     return narrowed(verb(coefficients, coords, options.filtered.text), image.dtype)
 
 
+def _is_read(image: Tensor, coords: Tensor, options: Options) -> bool:
+    """Whether the engine reads this image of whole numbers as it is, and nobody else wants to see the call."""
+    return takes(image) and not options.prefilter and quick.unwatched(image, coords)
+
+
 def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
     """Of an image in the type it is computed in; holes read the fill, and the weights add up to one."""
     fill = options.fill if isfinite(options.fill) and not adjoint else 0.0
     text = " ".join(f"{kernel},{plan.tap_rule(options, kernel, boundary)}" for kernel, boundary in rules)
     return derivatives.prefilter(image - fill, text, adjoint) + fill  # type: ignore[no-any-return]
-
-
-def widened(image: Tensor) -> Tensor:
-    """In the type it is computed in; a complex image as it is."""
-    return image if image.dtype.is_complex else image.to(getattr(torch, DTYPES[dtype_name(image.dtype)].computed))
-
-
-def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """In an image's type: rounded once, and kept to its range."""
-    row = DTYPES[dtype_name(dtype)]
-    if row.kind == "whole":
-        values = values.nan_to_num(nan=0.0).round().clamp(row.low, row.high)
-    return values.to(dtype)
 
 
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Tensor:
@@ -185,7 +181,7 @@ def _traced_grid_sample(image: Any, grid: Any, mode: Any, padding_mode: Any, cor
     options = known_torch_names(mode, padding_mode, corners)
     if options is None or options.prefilter:
         return None
-    return pull_operator(image, grid, options.text)  # type: ignore[no-any-return]
+    return operators.pull(image, grid, options.text)  # type: ignore[no-any-return]
 
 
 frameworks.tracing = torch.compiler.is_dynamo_compiling

@@ -74,15 +74,15 @@ _CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 def forward(axes: int, image: Tensor, grid: Tensor, mode: int, padding: int, corners: bool) -> Tensor:
     p = _plan(axes, image.shape, image.dtype, grid.shape, grid.dtype, mode, padding, corners)
-    image_, grid_ = wide(image), wide(grid).contiguous()
-    target = out = torch.empty(p.out_shape, dtype=image_.dtype)
-    if not image_.is_contiguous():
-        if image_.numel() <= out.numel():
-            image_ = image_.contiguous()  # reading pixels beside each other pays for the copy
-        elif _beside(image_):  # few points of a large image: the result is the smaller thing to put in order
+    grid_ = wide(grid).contiguous()
+    target = out = torch.empty(p.out_shape, dtype=image.dtype)
+    if not image.is_contiguous():
+        if image.numel() <= out.numel():
+            image = image.contiguous()  # reading pixels beside each other pays for the copy
+        elif _beside(image):  # few points of a large image: the result is the smaller thing to put in order
             target = torch.empty_like(out, memory_format=_CHANNELS_LAST[axes])
-    cpu.pull(p, view(image_), view(grid_), view(target), torch.get_num_threads())
-    return rounded(out if target is out else out.copy_(target), image)
+    cpu.pull(p, view(image), view(grid_), view(target), torch.get_num_threads())
+    return out if target is out else out.copy_(target)
 
 
 def backward(

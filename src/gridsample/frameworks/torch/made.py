@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gridsample.backends import cpu
 from gridsample.frameworks.torch import derivatives
-from gridsample.frameworks.torch.operators import empty_like_image, rounded, view, wide
+from gridsample.frameworks.torch.operators import empty_like_image, pulled, rounded, view, wide
 from gridsample.made import Made
 from gridsample.plan import Plan
 
@@ -27,7 +27,7 @@ class PullMade(torch.autograd.Function):
     def forward(ctx: Any, p: Plan, coordinates: Callable[[Tensor], Tensor], image: Tensor, numbers: Tensor) -> Tensor:
         ctx.plan, ctx.coordinates = p, coordinates
         ctx.save_for_backward(image, numbers)
-        return _pull(p, image, numbers)
+        return pulled(p, image, numbers)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, Tensor | None]:  # type: ignore[override]
@@ -55,15 +55,10 @@ def pull(p: Plan, image: Tensor, source: Made) -> Tensor:
     """S(coordinates of the numbers) image, by the engine."""
     numbers = source.numbers.to(getattr(torch, p.coords_dtype))
     if not ((image.requires_grad or numbers.requires_grad) and torch.is_grad_enabled()):
-        return _pull(p, image, numbers)
+        return pulled(p, image, numbers)
+    if not image.is_floating_point():  # whole numbers have no gradient
+        return pulled(p, image, numbers.detach())
     return PullMade.apply(p, source.coordinates, image, numbers)  # type: ignore[no-any-return, no-untyped-call]
-
-
-def _pull(p: Plan, image: Tensor, numbers: Tensor) -> Tensor:
-    image_ = wide(image)
-    out = empty_like_image(image_, p.out_shape)
-    cpu.pull(p, view(image_), view(numbers), view(out), torch.get_num_threads())
-    return rounded(out, image)
 
 
 def _recorded(ctx: Any, grad: Tensor, image: Tensor, numbers: Tensor, wanted: tuple[bool, bool]) -> list[Tensor | None]:

@@ -26,10 +26,22 @@ from gridsample.backends.portable.prefilter import coefficients
 from gridsample.errors import ShapeError
 from gridsample.frameworks.torch import space
 from gridsample.options import Options, remembered
+from gridsample.spec.dtypes import DTYPES
 
 LIBRARY: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
 NAMES = {getattr(torch, name): name for name in plan.COMPUTED}
-_CODES = {torch.float32: "f", torch.float64: "d"}
+FLOATS = (torch.float32, torch.float64)  # what the engine computes in
+_CODES = {
+    torch.float32: "f",
+    torch.float64: "d",
+    torch.float16: "e",
+    torch.bfloat16: "bf16",
+    torch.uint8: "B",
+    torch.int8: "b",
+    torch.uint16: "H",
+    torch.int16: "h",
+    torch.bool: "?",
+}
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -65,12 +77,16 @@ def _compiled(p: plan.Plan, tensor: Tensor) -> bool:
 def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample", p, coords)
-    image_, coords_ = wide(image), wide(coords)
     if not _compiled(p, image):
-        return rounded(portable.pull(space, p, image_, coords_), image)
-    out = empty_like_image(image_, p.out_shape)
-    cpu.pull(p, view(image_), view(coords_), view(out), torch.get_num_threads())
-    return rounded(out, image)
+        return rounded(portable.pull(space, p, wide(image), wide(coords)), image)
+    return pulled(p, image, wide(coords))
+
+
+def pulled(p: plan.Plan, image: Tensor, coords: Tensor) -> Tensor:
+    """By the engine, of an image of any type that it takes: half types and whole numbers are rounded there."""
+    out = empty_like_image(image, p.out_shape)
+    cpu.pull(p, view(image), view(coords), view(out), torch.get_num_threads())
+    return out
 
 
 def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
@@ -81,9 +97,6 @@ def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
         return
     for name, tensor in (("image", image), ("coords", coords)):
         plan.check_apart("sample", name, _memory(out), _memory(tensor))
-    if out.dtype not in _CODES:
-        out.copy_(_pull(image, coords, options))
-        return
     _refuse_nonfinite("sample", p, coords)
     cpu.pull(p, view(image), view(wide(coords)), view(out), torch.get_num_threads())
 
@@ -143,10 +156,15 @@ def _prefilter(image: Tensor, rules: str, adjoint: bool) -> Tensor:
     pairs = [axis.split(",") for axis in rules.split(" ")]
     kernels, boundaries = (tuple(names) for names in zip(*pairs, strict=True))
     out = torch.empty_like(image)
-    if image.device.type != "cpu" or image.dtype not in _CODES:
+    if image.device.type != "cpu" or image.dtype not in FLOATS:
         return out.copy_(coefficients(space, image, kernels, boundaries, 0.0, adjoint))
     cpu.prefilter(view(image), view(out), kernels, boundaries, adjoint, torch.get_num_threads())
     return out
+
+
+def takes(tensor: Tensor) -> bool:
+    """Whether the engine's `pull` reads this tensor as it is."""
+    return tensor.is_cpu and tensor.dtype in _CODES
 
 
 def view(tensor: Tensor) -> tuple[int, str, Any, Any]:
@@ -160,12 +178,22 @@ def _memory(tensor: Tensor) -> plan.Memory:
 
 
 def wide(tensor: Tensor) -> Tensor:
-    """Half types are computed in float32 and rounded once, at the end."""
-    return tensor if tensor.dtype in _CODES else tensor.float()
+    """In the type it is computed in; a complex image as it is."""
+    if tensor.dtype in FLOATS or tensor.dtype.is_complex:
+        return tensor
+    return tensor.to(getattr(torch, DTYPES[dtype_name(tensor.dtype)].computed))
 
 
 def rounded(tensor: Tensor, like: Tensor) -> Tensor:
-    return tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
+    return tensor if tensor.dtype == like.dtype else narrowed(tensor, like.dtype)
+
+
+def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """In an image's type: rounded once, and kept to its range."""
+    row = DTYPES[dtype_name(dtype)]
+    if row.kind == "whole":
+        values = values.nan_to_num(nan=0.0).round().clamp(row.low, row.high)
+    return values.to(dtype)
 
 
 def _fitting(where: str, name: str, values: Tensor, p: plan.Plan) -> Tensor:
