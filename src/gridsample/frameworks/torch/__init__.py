@@ -108,7 +108,8 @@ def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, ve
 
 def _is_read(image: Tensor, coords: Tensor, options: Options) -> bool:
     """Whether the engine reads this image of whole numbers as it is, and nobody else wants to see the call."""
-    return takes(image) and not options.prefilter and quick.unwatched(image, coords)
+    whole = not image.is_floating_point() and takes(image)
+    return whole and not options.prefilter and quick.unwatched(image, coords)
 
 
 def _coefficients(rules: plan.Rules, options: Options, image: Tensor, adjoint: bool = False) -> Tensor:
