@@ -190,6 +190,8 @@ def test_loops_include_no_header_with_inline_functions():
         "attention.cpp",
         "choose.cpp",
         "clear.cpp",
+        "control.cpp",
+        "control.hpp",
         "dispatch.cpp",
         "memory.cpp",
         "prefilter.cpp",

@@ -50,7 +50,7 @@ bool has_f16c() {  // which older compilers have no name for
 
 bool usable(const std::string& name) {
 #if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && has_f16c();
   if (name == "avx2") return avx2;
 #if defined(GS_EMULATES_AVX512)
   if (name == "avx512") return avx2;

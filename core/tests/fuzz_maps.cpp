@@ -195,7 +195,9 @@ void control_points(Random& random) {
   same_bits(found.alone.view, found.grad_given.view, "backward to control points, with and without the image's");
   if (problem.kernel.taps == 1 || (!exact && problem.kernel.taps == 2)) return;
   const Results expected = results(random, points, image.view, written.view, values.view, Layout::plain, 1);
-  const double bound = exact ? 1e-10 : 5e-4;
+  // places far from the first point are rounded more coarsely
+  const std::int64_t longest = *std::max_element(s.coords.begin() + 1, s.coords.end() - 1);
+  const double bound = exact ? 1e-10 : 2e-6 * double(100 + longest);
   nearly_same(found.pulled.view, expected.pulled.view, bound, "pull by control points");
   nearly_same(found.slopes.view, expected.slopes.view, bound * 10, "pull_grad by control points");
   nearly_same(found.pushed.view, expected.pushed.view, bound * 10, "push by control points");

@@ -55,6 +55,8 @@ def grid_sample(
         known = CALLS.grid_sample(input, grid, mode, padding_mode, align_corners)
         if known is not None:
             return known
+    elif (known := frameworks.traced(input, grid, mode, padding_mode, align_corners)) is not None:
+        return known
     corners = _given("grid_sample") if align_corners is None else align_corners
     if (map_ := mapped.of(grid)) is not None:
         flag("grid_sample", "align_corners", corners)

@@ -49,6 +49,19 @@ def remembered(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
+def or_none(function: Callable[..., Options]) -> Callable[..., Options | None]:
+    """Its answers, remembered; None where it raises. A compiler may take these for constants, an error not."""
+
+    @remembered
+    def call(*arguments: Any) -> Options | None:
+        try:
+            return function(*arguments)
+        except GridSampleError:
+            return None
+
+    return call
+
+
 @dataclass(frozen=True)
 class Options:
     """Every choice of a call, resolved to names of the tables.
@@ -102,9 +115,10 @@ class Options:
         """Derived once more by the coordinate of spatial axis ``axis`` of ``axes``."""
         return _derived(self, axis, axes)
 
+    @property
     def filtered(self) -> Options:
         """For an image that has been turned into coefficients, or needs not be."""
-        return replace(self, prefilter=False) if self.prefilter else self
+        return _changed(self, prefilter=False) if self.prefilter else self
 
 
 NAMES = tuple(field.name for field in fields(Options))
@@ -160,14 +174,14 @@ def sample_options(
     prefilter: bool = True,
 ) -> Options:
     """The options of `sample` and its kin, every name checked."""
-    options = named_options(where, kernel, boundary, frame, order, nonfinite, ties, fold, limit, prefilter)
+    names = (where, kernel, boundary, frame, order, nonfinite, ties, fold, limit, prefilter)
+    options = known_names(*names) or _named_options(*names)
     if outside is None and type(fill) in (float, int) and fill == 0:
         return options
     return _filled(where, options, fill, outside)
 
 
-@remembered
-def named_options(
+def _named_options(
     where: str,
     kernel: str | Sequence[str],
     boundary: str | Sequence[str],
@@ -200,6 +214,9 @@ def named_options(
     return Options(chosen, tuple(names), 0.0, frame, order, ties, fold, nonfinite, None, limit, prefilter=filters)
 
 
+known_names = or_none(_named_options)
+
+
 @remembered
 def _filled(where: str, options: Options, fill: float, outside: float | None) -> Options:
     """With what is read outside the image: by its taps, and by points whose centre lies there."""
@@ -214,16 +231,21 @@ def _filled(where: str, options: Options, fill: float, outside: float | None) ->
     if fill != 0 and "zero" in names:
         do = "use 'constant' on every axis that ends: a tap outside two axes can read only one value"
         raise OptionError(where, "one fill for all axes", f"boundary={boundary!r} and fill={fill!r}", do)
-    o = options  # not `replace`, which torch.compile cannot trace
-    return Options(
-        *(o.kernel, o.boundary, fill, o.frame, o.order, o.ties, o.fold, o.nonfinite, outside, o.limit),
-        prefilter=o.prefilter,
-    )
+    return _changed(options, fill=fill, outside=outside)
 
 
-@remembered
+def _changed(options: Options, **values: Any) -> Options:
+    """What `replace` gives, which torch.compile cannot trace, nor methods of options that it took for constants."""
+    return Options(**({name: getattr(options, name) for name in NAMES} | values))
+
+
 def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:
     """The options of `grid_sample`: torch's names first, then ours."""
+    names = mode, padding_mode, align_corners
+    return known_torch_names(*names) or _grid_sample_options(*names)
+
+
+def _grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Options:
     where = "grid_sample"
     corners = flag(where, "align_corners", align_corners)
     kernel = dialects.lookup("torch", "kernel", mode) if isinstance(mode, str) else None
@@ -247,6 +269,9 @@ def grid_sample_options(mode: str, padding_mode: str, align_corners: bool) -> Op
         nonfinite="minus_one",
         prefilter=found.prefilter,
     )
+
+
+known_torch_names = or_none(_grid_sample_options)
 
 
 def kernel_named(where: str, argument: str, name: object) -> Kernel:

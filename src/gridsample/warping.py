@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsample import api, mapped, masks
+from gridsample import api, mapped
 from gridsample.errors import ArgumentTypeError, DtypeError, OptionError, RankError, ShapeError, unknown
 from gridsample.maps import Displacement, arrays
 from gridsample.maps.arrays import Array
@@ -121,9 +121,9 @@ def flow_warp(
     (array([1., 2., 3., 0.]), array([ True,  True,  True, False]))
     """
     map_ = Displacement(flow, order=order).to(image)
-    coords = mapped.coordinates("flow_warp", map_, image, None, "pixel", "xy")
-    warped = api.sample(image, coords, kernel=kernel, boundary=boundary, fill=fill, nonfinite="outside")
-    return FlowWarped(warped, masks.valid_mask(coords, tuple(image.shape[2:]))[:, None])
+    places = mapped.placed("flow_warp", map_, image, None)
+    warped = api.sample(image, places, kernel=kernel, boundary=boundary, fill=fill, nonfinite="outside")
+    return FlowWarped(warped, map_.inside(tuple(image.shape[2:]))[:, None])
 
 
 def pixels(

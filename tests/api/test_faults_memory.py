@@ -233,3 +233,8 @@ def test_any_memory_174339_171602(dtype):
             assert np.array_equal(gs.splat(plain, view, image.shape[2:]), gs.splat(plain, grid, image.shape[2:]))
         for view in views(plain):
             assert np.array_equal(gs.splat(view, grid, image.shape[2:]), gs.splat(plain, grid, image.shape[2:]))
+
+
+def test_points_of_a_volume_with_an_empty_axis_end_no_program():
+    values, coords = np.zeros((1, 1, 3, 0, 70), "f4"), np.zeros((1, 3, 0, 70, 3), "f4")
+    assert not gs.splat(values, coords, (4, 4, 4)).any()

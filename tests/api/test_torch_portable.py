@@ -50,7 +50,7 @@ def test_opcheck_of_the_prefilter_and_of_derivatives():
     image, coords = IMAGE.clone().requires_grad_(), COORDS.clone().requires_grad_()
     torch.library.opcheck(torch.ops.gridsample.prefilter.default, (image, "bspline3,mirror bspline2,zero", False))
     chosen = sample_options("sample", "bspline5", "mirror", 0.0, "pixel", "xy", "propagate", None)
-    text = chosen.filtered().derived(0, 2).text
+    text = chosen.filtered.derived(0, 2).text
     torch.library.opcheck(torch.ops.gridsample.pull.default, (image, coords, text))
 
 

@@ -33,7 +33,7 @@ def check(options, sizes, to="coreml", batches=(2, 2), prefer="native"):
 def test_every_kernel_and_boundary_on_every_target(to, kernel, boundary):
     fill = 1.5 if boundary == "constant" and to != "ncnn" else 0.0  # which refuses it
     for axes in (2, 3):
-        options = sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered()
+        options = sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered
         check(options, SIZES[axes], to)
 
 

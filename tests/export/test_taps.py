@@ -31,7 +31,7 @@ def check(sizes, options: Options, batches=(2, 2), seed=0) -> None:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_kernel_and_boundary(kernel, boundary, axes):
     fill = 1.5 if boundary == "constant" else 0.0
-    check(SIZES[axes], sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered())
+    check(SIZES[axes], sample_options("sample", kernel, boundary, fill, "pixel", "xy", "propagate", None).filtered)
 
 
 @pytest.mark.parametrize("limit", ["edges", "centres"])

@@ -51,8 +51,8 @@ def test_values_and_gradients_are_those_of_stored_coordinates(axes, kind, dtype,
             chosen = {"kernel": kernel, "boundary": boundary}
             values = gs.sample(image, made(kind, matrix), size=outer, **chosen)
             stored = gs.sample(image, made(kind, matrix).coords(outer).to(dtype), **chosen)
-            assert "PullMatrix" in type(values.grad_fn).__name__
-            assert "PullMatrix" not in type(stored.grad_fn).__name__
+            assert "PullMade" in type(values.grad_fn).__name__
+            assert "PullMade" not in type(stored.grad_fn).__name__
             same = (values - stored).abs() < (1e-9 if dtype == torch.float64 else 2e-4)
             assert same.float().mean() > 0.995  # ties, and points on the rim, may fall either way
             weigh = torch.randn(values.shape, dtype=dtype) * same
@@ -121,7 +121,8 @@ def test_numpy_and_types():
 
 def test_explain_says_that_no_coordinates_are_stored():
     chosen = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", None)
-    p = plan.made("sample", (1, 1, 5, 6), "float32", (1, 2, 3), (7, 8), chosen, "affine")
+    source = gs.maps.Affine.identity().made((7, 8))
+    p = plan.made("sample", (1, 1, 5, 6), "float32", source, chosen)
     assert p.out_shape == (1, 1, 7, 8)
     assert "not stored" in p.explain()
 

@@ -59,8 +59,8 @@ def test_values_are_those_of_stored_coordinates(name, monkeypatch):
         values = call()
     with monkeypatch.context() as patch:
         for kind in (gs.maps.Affine, gs.maps.Homography):
-            patch.setattr(kind, "given", None)
-        patch.setattr(BOXES, "given", None)
+            patch.setattr(kind, "made", Map.made)
+        patch.setattr(BOXES, "made", lambda size: None)
         stored = call()
     assert values.shape == stored.shape
     off = (values - stored).abs() > 2e-5
@@ -78,14 +78,15 @@ def test_gradients_of_a_transformer_are_those_of_stored_coordinates(monkeypatch)
         return torch.autograd.grad(loss, list(module.parameters()))
 
     found = gradients()
-    monkeypatch.setattr(gs.maps.Affine, "given", None)
+    monkeypatch.setattr(gs.maps.Affine, "made", Map.made)
     for got, wanted in zip(found, gradients(), strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-8, atol=1e-10)
 
 
-def test_maps_that_are_no_matrix_are_evaluated_once_for_all(monkeypatch):
-    field, times = gs.maps.Displacement(np.zeros((2, 24, 30))), []
-    coords = gs.maps.Displacement.coords
-    monkeypatch.setattr(gs.maps.Displacement, "coords", lambda *a: times.append(a) or coords(*a))
-    gs.warp(SMOOTH, field, fill=(0.2, 0.8), layout="NCHW")
+def test_maps_that_the_engine_does_not_know_are_evaluated_once_for_all(monkeypatch):
+    corners = [[0, 0], [29, 0], [0, 23], [29, 23], [12, 9]]
+    spline, times = gs.maps.ThinPlateSpline(corners, np.add(corners, [[1, 0], [0, 2], [0, 0], [1, 1], [-2, 3]])), []
+    coords = gs.maps.ThinPlateSpline.coords
+    monkeypatch.setattr(gs.maps.ThinPlateSpline, "coords", lambda *a: times.append(a) or coords(*a))
+    gs.warp(SMOOTH, spline, fill=(0.2, 0.8), layout="NCHW")
     assert len(times) == 1

@@ -25,9 +25,9 @@ enum class NotANumber : int {
 // displacements from that place, one for each point, or control points of a spline that they are read from.
 enum class Given : int { points, affine, homography, displaced, control };
 
-constexpr bool by_matrix(Given given) { return given == Given::affine || given == Given::homography; }
+__attribute__((always_inline)) constexpr bool by_matrix(Given given) { return given == Given::affine || given == Given::homography; }
 // Has each point numbers of its own?
-constexpr bool by_point(Given given) { return given == Given::points || given == Given::displaced; }
+__attribute__((always_inline)) constexpr bool by_point(Given given) { return given == Given::points || given == Given::displaced; }
 
 struct Axis {
   table::BoundaryRow rule;

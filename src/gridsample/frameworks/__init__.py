@@ -52,6 +52,10 @@ def _by_torch() -> bool:
 tracing: Callable[[], bool] = _by_torch
 
 
+# `grid_sample` for such a compiler, None where its arguments are not plain: from torch's room, which `tracing` loads.
+traced: Callable[..., Any]
+
+
 def of(where: str, **arrays: Any) -> Any:
     """The framework module that all ``arrays`` belong to; raises with their names if there is none."""
     if tracing() and all(type(array) is _torch().ARRAY for array in arrays.values()):

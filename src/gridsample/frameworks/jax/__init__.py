@@ -109,7 +109,7 @@ def narrowed(values: Array, dtype: Any) -> Array:
 def _verb(name: str, p: plan.Plan, array: Array, coords: Array) -> Array:
     """A verb of arrays in the types they are computed in, by the engine where it can."""
     if not p.uncompiled and not handler.REFUSAL:
-        text = p.options.filtered().text
+        text = p.options.filtered.text
         if name == "push":
             return primitives.push(array, coords, p.image_shape, text)
         return getattr(primitives, name)(array, coords, text)

@@ -17,16 +17,16 @@ from gridsample.frameworks.torch import derivatives, made, operators, quick, sha
 from gridsample.frameworks.torch.operators import NAMES, check, dtype_name, narrowed, planned, takes
 from gridsample.frameworks.torch.operators import wide as widened
 from gridsample.made import Made
-from gridsample.options import Options, grid_sample_options, named_options
+from gridsample.options import Options, known_names, known_torch_names
 
 ARRAY = Tensor
 REFUSED: dict[str, str] = {}
 SPACE = space
+PLAIN = (Tensor, torch.nn.Parameter)
 SMALL = 4096  # points of a grid
 
-frameworks.tracing = torch.compiler.is_dynamo_compiling
 # What torch.compile looks up while it traces, it looks up again before each call of what it compiled: not our options.
-for _asked in (grid_sample_options, named_options):
+for _asked in (known_names, known_torch_names):
     torch.compiler.assume_constant_result(_asked)  # type: ignore[no-untyped-call]
 quick.add(frameworks.CALLS)
 team.lend()
@@ -81,7 +81,7 @@ def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], opt
         return torch.complex(*(push(where, part, coords, sizes, options) for part in (values.real, values.imag)))
     if values.dtype in NAMES and not options.prefilter:
         return derivatives.push(values, coords, shape, options.text)  # type: ignore[no-any-return]
-    image = derivatives.push(widened(values), coords, shape, options.filtered().text)
+    image = derivatives.push(widened(values), coords, shape, options.filtered.text)
     return narrowed(_coefficients(rules, options, image, adjoint=True), values.dtype)
 
 
@@ -103,7 +103,7 @@ def _pull(rules: plan.Rules, image: Tensor, coords: Tensor, options: Options, ve
         pairs = ((image.real, options), (image.imag, options.linear()))
         return torch.complex(*(_pull(rules, part, coords, these, verb) for part, these in pairs))
     coefficients = _coefficients(rules, options, widened(image)) if options.prefilter else widened(image)
-    return narrowed(verb(coefficients, coords, options.filtered().text), image.dtype)
+    return narrowed(verb(coefficients, coords, options.filtered.text), image.dtype)
 
 
 def _is_read(image: Tensor, coords: Tensor, options: Options) -> bool:
@@ -160,12 +160,33 @@ def _as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def _traced(where: str, shape: Any, dtype: torch.dtype, coords: Tensor, options: Options) -> bool:
     """Whether torch.compile is at work, and will meet the operator itself, with arguments that seem to fit: the rest is
-    checked there. All that is looked up here would be looked up again before each call of what it compiled."""
+    checked there."""
     if not frameworks.tracing() or dtype not in NAMES or coords.dtype not in NAMES or options.prefilter:
         return False
     if coords.dim() < 2 or coords.shape[-1] != len(shape) - 2 or (where == "grid_sample" and coords.dtype != dtype):
         return False
     return bool(coords.shape[0] == shape[0] or (where != "grid_sample" and 1 in (coords.shape[0], shape[0])))
+
+
+def _traced_grid_sample(image: Any, grid: Any, mode: Any, padding_mode: Any, corners: Any) -> Tensor | None:
+    """`grid_sample` for torch.compile, of tensors that fit: in fewer steps, since each thing they name is looked up
+    again before each call of what was compiled. None for all else, which goes on as ever."""
+    if type(image) not in PLAIN or type(grid) not in PLAIN or torch.is_autocast_enabled("cpu"):
+        return None
+    if not (image.is_cpu and grid.is_cpu and image.dtype == grid.dtype and image.dtype.is_floating_point):
+        return None
+    if image.is_sparse or grid.is_sparse or not 3 <= image.dim() <= 5 or grid.dim() < 2:
+        return None
+    if grid.shape[-1] != image.dim() - 2 or grid.shape[0] != image.shape[0] or corners is None:
+        return None
+    options = known_torch_names(mode, padding_mode, corners)
+    if options is None or options.prefilter:
+        return None
+    return operators.pull(image, grid, options.text)  # type: ignore[no-any-return]
+
+
+frameworks.tracing = torch.compiler.is_dynamo_compiling
+frameworks.traced = _traced_grid_sample
 
 
 def _check_devices(where: str, image: Tensor, coords: Tensor, name: str) -> None:
