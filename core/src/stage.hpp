@@ -10,7 +10,7 @@
 
 namespace gridsample::GS_TARGET {
 
-// So many pixels of a box cost as much as one tap read by itself: measured.
+// So many pixels of a box are taken to cost as much as one tap read by itself: a guess, not tuned.
 inline constexpr int64_t box_pixels_per_tap = 3;
 inline constexpr int mixed_channels = 4;   // up to so many adjacent channels are parted, more stay adjacent
 inline constexpr int staged_channels = 16;  // of those that stay adjacent, at a time
