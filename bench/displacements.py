@@ -87,7 +87,7 @@ def measure(picture: str, kind: str, run: Any, runs: int, clock: str) -> dict[st
     leaves, how = tensors(picture, kind), ways(picture, kind)
     first = run(how["ours"], leaves)
     for name, way in how.items():
-        apart = float((run(way, leaves)[0] - first[0]).abs().max())
+        apart = float((run(way, leaves)[0] - first[0]).detach().abs().max())
         if apart > 2e-3:  # a position is rounded to some 1e-4 px
             raise AssertionError(f"{picture}, {kind}: {name} differs by {apart}")
     times = pairs.timed([lambda way=way: run(way, leaves) for way in how.values()], runs, clock)
