@@ -245,3 +245,17 @@ def test_other_byte_orders_are_read_as_before():
     got = gs.sample(image, turned((5, 6)))
     assert got.dtype == np.dtype("i2")
     assert bits(got) == bits(gs.sample(image.astype("i2"), turned((5, 6))))
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.complex64])
+def test_the_operators_convert_what_the_engine_does_not_read(dtype):
+    image = torch.randint(0, 256, (1, 2, 6, 7)).to(dtype)
+    coords = torch.from_numpy(turned((6, 7)))
+    text = sample_options("sample", "linear", "zero", 0.0, "pixel", "xy", "propagate", None).text
+    want = gs.sample(image, coords)
+    out = torch.empty_like(want)
+    torch.ops.gridsample.pull_out(image, coords, text, out)
+    for got in (torch.ops.gridsample.pull(image, coords, text), out):
+        assert got.dtype == dtype
+        torch.testing.assert_close(got, want)
+    torch.testing.assert_close(torch.ops.gridsample.pull_grad(image, coords, text), gs.sample_grad(image, coords))

@@ -44,7 +44,6 @@ inline gs::Scalar known_scalar(const char* format) {
                                           "in the machine's byte order, got format '") + (format ? format : "none") + "'; convert it first");
 }
 
-inline std::int64_t item(gs::Scalar scalar) { return gs::bytes_of(scalar); }
 inline bool is_computed(gs::Scalar scalar) { return scalar == gs::Scalar::f32 || scalar == gs::Scalar::f64; }
 
 inline void check_rank(Py_ssize_t rank) {
@@ -128,7 +127,7 @@ class Array {
     view_.rank = int(rank);
     for (Py_ssize_t i = 0; i < rank; ++i) {
       view_.shape[i] = integer(shape, i);
-      view_.stride[i] = integer(strides, i) * item(view_.scalar);
+      view_.stride[i] = integer(strides, i) * gs::bytes_of(view_.scalar);
       if (view_.shape[i] < 0) throw std::invalid_argument("array tuple: expected no negative size");
     }
   }

@@ -65,7 +65,7 @@ bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
   bool empty = false;
   for (int i = 0; i < tensor.rank; ++i) {
     view.shape[i] = tensor.shape[i];
-    view.stride[i] = tensor.strides[i] * item(view.scalar);
+    view.stride[i] = tensor.strides[i] * gs::bytes_of(view.scalar);
     empty = empty || view.shape[i] == 0;
   }
   view.data = static_cast<char*>(tensor.data) + tensor.byte_offset;
@@ -74,7 +74,7 @@ bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
 
 // As torch counts: axes of one element do not matter.
 bool is_dense(const gs::View& view, bool channels_last) {
-  std::int64_t expected = item(view.scalar);
+  std::int64_t expected = gs::bytes_of(view.scalar);
   for (int k = 0; k < view.rank; ++k) {
     const int last = view.rank - 1 - k;
     const int i = !channels_last ? last : k == 0 ? 1 : last == 0 ? 0 : last + 1;
@@ -95,7 +95,7 @@ bool shaped(nb::handle shape, gs::Scalar scalar, gs::View& view) {
   if (rank > gs::max_rank) return false;
   view.scalar = scalar;
   view.rank = int(rank);
-  std::int64_t stride = item(scalar);
+  std::int64_t stride = gs::bytes_of(scalar);
   for (int i = view.rank - 1; i >= 0; --i) {
     view.shape[i] = nb::cast<std::int64_t>(shape[i]);
     view.stride[i] = stride;
@@ -139,7 +139,7 @@ Result result_of(const Library& library, nb::handle made, gs::Scalar scalar) {
   for (int i = 0; i < result.view.rank; ++i) {
     result.view.shape[i] = nb::cast<std::int64_t>(shape[i]);
     result.strides[std::size_t(i)] = nb::cast<std::int64_t>(strides[i]);
-    result.view.stride[i] = result.strides[std::size_t(i)] * item(scalar);
+    result.view.stride[i] = result.strides[std::size_t(i)] * gs::bytes_of(scalar);
   }
   return result;
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gridsample.errors import ArgumentTypeError, OptionError, RankError, ShapeError
@@ -153,7 +153,7 @@ class Map(ABC):
 
     def to(self, reference: Any) -> Map:
         """This map with its numbers in the library and place of an array; types and gradients stay."""
-        here = all(_is_array(value) and arrays.is_like(value, reference) for value in self._arrays())
+        here = all(arrays.is_like(value, reference) for value in self._arrays())
         return self if here else self._each(lambda value: arrays.like(value, reference))
 
     def detach(self) -> Map:
@@ -162,23 +162,23 @@ class Map(ABC):
 
     def leader(self) -> Array:
         """One of the arrays that the map computes with."""
-        for value in vars(self).values():
-            if isinstance(value, Map):
-                return value.leader()
-            if _is_array(value):
-                return value
+        for value in self._arrays():
+            return value
         raise RankError(type(self).__name__, "a map with numbers", "none", "give it an array")
 
     @property
     def batch(self) -> int:
         """N, the number of maps, one for each image; 1 serves all."""
-        counts = [value.batch for value in vars(self).values() if isinstance(value, Map)]
-        counts += [value.shape[0] for value in vars(self).values() if _is_array(value)]
+        counts: list[int] = [value.shape[0] for value in self._arrays()]
         return max((count for count in counts if count != 1), default=min(counts))
 
-    def _arrays(self) -> list[Any]:
-        """What it computes with, and the maps it is made of."""
-        return [value for value in vars(self).values() if isinstance(value, Map) or _is_array(value)]
+    def _arrays(self) -> Iterator[Array]:
+        """What it computes with, that of the maps it is made of too."""
+        for value in vars(self).values():
+            if isinstance(value, Map):
+                yield from value._arrays()
+            elif _is_array(value):
+                yield value
 
     def _each(self, change: Callable[[Array], Array]) -> Map:
         other = copy.copy(self)

@@ -62,7 +62,7 @@ def _call(
 
 def _is_read(dtype: np.dtype[Any]) -> bool:
     """Whether the engine reads this type where it lies: NumPy's own, in the machine's byte order."""
-    return dtype.char in "fde?bBhH" and dtype.isnative
+    return dtype.name in DTYPES and DTYPES[dtype.name].code == dtype.char and dtype.isnative
 
 
 def pull(where: str, image: Array, coords: Array, options: Options, out: Array | None = None) -> Array:

@@ -31,17 +31,7 @@ from gridsample.spec.dtypes import DTYPES
 LIBRARY: Any = torch.library.Library("gridsample", "DEF")  # type: ignore[no-untyped-call]
 NAMES = {getattr(torch, name): name for name in plan.COMPUTED}
 FLOATS = (torch.float32, torch.float64)  # what the engine computes in
-_CODES = {
-    torch.float32: "f",
-    torch.float64: "d",
-    torch.float16: "e",
-    torch.bfloat16: "bf16",
-    torch.uint8: "B",
-    torch.int8: "b",
-    torch.uint16: "H",
-    torch.int16: "h",
-    torch.bool: "?",
-}
+_CODES = {getattr(torch, name): row.code for name, row in DTYPES.items() if row.code and hasattr(torch, name)}
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -71,13 +61,13 @@ def check(
 
 
 def _compiled(p: plan.Plan, tensor: Tensor) -> bool:
-    return chosen(p, tensor.device.type).name == "cpu"
+    return chosen(p, tensor.device.type).name == "cpu" and not tensor.dtype.is_complex
 
 
 def _pull(image: Tensor, coords: Tensor, options: str) -> Tensor:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     _refuse_nonfinite("sample", p, coords)
-    if not _compiled(p, image):
+    if not (_compiled(p, image) and takes(image)):
         return rounded(portable.pull(space, p, wide(image), wide(coords)), image)
     return pulled(p, image, wide(coords))
 
@@ -92,7 +82,7 @@ def pulled(p: plan.Plan, image: Tensor, coords: Tensor) -> Tensor:
 def _pull_out(image: Tensor, coords: Tensor, options: str, out: Tensor) -> None:
     p = planned("sample", image.shape, image.dtype, coords.shape, coords.dtype, options)
     plan.check_out("sample", p, tuple(out.shape), dtype_name(out.dtype), out.stride(), True)
-    if not _compiled(p, image):
+    if not (_compiled(p, image) and takes(image)):
         out.copy_(_pull(image, coords, options))
         return
     for name, tensor in (("image", image), ("coords", coords)):
