@@ -8,6 +8,8 @@ a label image sample it with the same map and ``kernel="nearest"``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from gridsample.errors import ShapeError
@@ -103,11 +105,11 @@ def inside(map_: Map, input_size: Sequence[int], output_size: Sequence[int] | No
     array([[[ True,  True, False]]])
     """
     inner = spatial("inside", "input_size", input_size, map_.axes)
-    x = map_.coords(output_size or map_.size or inner)
-    within = x[..., 0] == x[..., 0]
-    for j, n in enumerate(reversed(inner)):
-        within = within & (x[..., j] >= -0.5) & (x[..., j] <= n - 0.5)
-    return within
+    size = map_.output_size(output_size or map_.size or inner)
+    lengths = zip(map_.components(size), reversed(inner), strict=True)
+    each = [(x >= -0.5) & (x <= n - 0.5) for x, n in lengths]  # a component at a time: no array holds them all
+    within = reduce(and_, each)
+    return arrays.namespace(within).broadcast_to(within, (*within.shape[: -map_.axes], *size))
 
 
 def _beside(map_: Map, boxes: Array) -> tuple[Map, Array]:

@@ -53,7 +53,11 @@ class Map(ABC):
 
     def coords(self, size: Sequence[int] | None = None) -> Array:
         """Input positions of every pixel of an output of ``size`` (memory order): (N, *size, D), in pixels, x first."""
-        return arrays.stacked(self._at(self.ramps(self.output_size(size))))
+        return arrays.stacked(self.components(size))
+
+    def components(self, size: Sequence[int] | None = None) -> list[Array]:
+        """The same, one array for each component, x first; they broadcast against each other."""
+        return self._at(self.ramps(self.output_size(size)))
 
     def ramps(self, size: Size) -> list[Array]:
         """Pixel positions of an output, one component per axis, each as long as its axis and broadcasting."""

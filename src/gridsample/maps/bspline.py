@@ -74,9 +74,9 @@ class BSplineField(Map):
         )
         return [x + field[:, j] for j, x in enumerate(xs)]
 
-    def coords(self, size: Sequence[int] | None = None) -> Array:
+    def components(self, size: Sequence[int] | None = None) -> list[Array]:
         field = self.displacements(size)
-        return arrays.stacked([x + field[:, j] for j, x in enumerate(self.ramps(self.output_size(size)))])
+        return [x + field[:, j] for j, x in enumerate(self.ramps(self.output_size(size)))]
 
     def made(self, size: Size) -> Made | None:
         """The engine's loops know control points that are no denser than the output they are laid for."""

@@ -17,7 +17,7 @@ from gridsample.errors import MapWarning, RankError, unknown
 from gridsample.made import Made
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
-from gridsample.maps.base import Components, Map, Size, spatial
+from gridsample.maps.base import Components, Map, Size
 from gridsample.spec.frames import ORDERS
 
 
@@ -58,10 +58,10 @@ class Displacement(Map):
         read = read_field(self.field, arrays.stacked(list(xs)))
         return [x + read[:, j] for j, x in enumerate(xs)]
 
-    def coords(self, size: Sequence[int] | None = None) -> Array:
+    def components(self, size: Sequence[int] | None = None) -> list[Array]:
         if self.output_size(size) != self.size:
-            return super().coords(size)
-        return arrays.stacked([x + self.field[:, j] for j, x in enumerate(self.ramps(self.size))])
+            return super().components(size)
+        return [x + self.field[:, j] for j, x in enumerate(self.ramps(self.size))]
 
     def made(self, size: Size) -> Made | None:
         if size != self.size:
@@ -72,16 +72,6 @@ class Displacement(Map):
             return mapped.changed(self, field=xp.moveaxis(numbers, -1, 1)).coords(size)
 
         return Made("displaced", xp.moveaxis(self.field, 1, -1), size, coordinates)
-
-    def inside(self, input_size: Sequence[int], output_size: Sequence[int] | None = None) -> Array:
-        if self.output_size(output_size or self.size) != self.size:
-            return super().inside(input_size, output_size)
-        within, lengths = None, spatial("inside", "input_size", input_size, self.axes)
-        for j, (x, n) in enumerate(zip(self.ramps(self.size), reversed(lengths), strict=True)):
-            place = x + self.field[:, j]  # no array of all components
-            along = (place >= -0.5) & (place <= n - 0.5)
-            within = along if within is None else within & along
-        return within
 
     def resized(self, size: Sequence[int]) -> Displacement:
         """The same field for an output, and an image, of another size: read in between, and scaled as they are.
@@ -151,6 +141,11 @@ class Positions(Map):
 
     def coords(self, size: Sequence[int] | None = None) -> Array:
         return self.positions if self.output_size(size) == self.size else super().coords(size)
+
+    def components(self, size: Sequence[int] | None = None) -> list[Array]:
+        if self.output_size(size) != self.size:
+            return super().components(size)
+        return [self.positions[..., j] for j in range(self.axes)]
 
     def _entries(self, xs: Components) -> list[list[Array]]:
         return lattice_entries(self, xs)
