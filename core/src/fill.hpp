@@ -230,13 +230,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   // One tap, and no folding but clipping: pixels may be kept inside, and come to an offset, before they are integers.
   template <bool CLAMPS> GS_INLINE bool fill_pixels_quickly(const Points<T, D>& points, int p) const {
     Vec<T> x[D], offset{};
-    Mask<T> known = ~Mask<T>{}, hole{};
+    Mask<T> tame = ~Mask<T>{}, hole{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
       x[d] = position(ruler[d], along(points, d));
-      known &= x[d] == x[d];
+      tame &= calm<T>(x[d]);  // infinity may have an answer of its own, as NaN has
     }
-    if (__builtin_expect(!all(known), 0)) return false;
+    if (__builtin_expect(!all(tame), 0)) return false;
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
       const Vec<T> pixel = nearest_pixel<T>(ruler[d], x[d]);
@@ -249,59 +249,89 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return true;
   }
 
-  // Treats every point as one at the rim: where many are, telling them apart costs more than it saves.
-  template <bool CLAMPS, bool PIXELS = false> void fill_as_edge() const {
+  // Treats every point of a stretch as one at the rim: where many are, telling them apart costs more than it saves.
+  template <bool CLAMPS, bool PIXELS = false> __attribute__((noinline)) void fill_as_rim(const char* from, int row, int col, int end) const {
     if constexpr (K == 1 && !GRADIENT && !PIXELS && (F == Fold::none || F == Fold::clip))
-      if (offsets_in_floats) return fill_as_edge<CLAMPS, true>();
+      if (offsets_in_floats) return fill_as_rim<CLAMPS, true>(from, row, col, end);
     const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
-    const int rows = block.rows, cols = block.cols, pitch = block.pitch;
-    for (int row = 0; row < rows; ++row) {
-      const char* from = coords_row<T, D>(job, block, row);
-      for (int col = 0, p = row * pitch; col < cols; col += lanes<T>, p += lanes<T>) {
-        const char* at = from + col * int64_t(D * sizeof(T));
-        const Points<T, D> points = load_points<T, D>(at, cols - col);
-        if (!(PIXELS ? own.template fill_pixels_quickly<CLAMPS>(points, p) : own.template fill_rim_quickly<CLAMPS>(points, p)))
-          fill_rim_carefully<CLAMPS>(at, cols - col, p);
-      }
-      block.note(row, 0, pitch / lanes<T>, Where::edge);
+    block.note(row, col, (end - col + lanes<T> - 1) / lanes<T>, Where::edge);
+    for (const int cols = block.cols, first = row * block.pitch; col < end; col += lanes<T>) {
+      const char* at = from + col * int64_t(D * sizeof(T));
+      const Points<T, D> points = load_points<T, D>(at, cols - col);
+      if (!(PIXELS ? own.template fill_pixels_quickly<CLAMPS>(points, first + col)
+                   : own.template fill_rim_quickly<CLAMPS>(points, first + col)))
+        fill_rim_carefully<CLAMPS>(at, cols - col, first + col);
     }
+  }
+  void fill_as_rim(const char* from, int row, int col, int end) const {
+    clamps[0] ? fill_as_rim<true>(from, row, col, end) : fill_as_rim<false>(from, row, col, end);
+  }
+
+  // Does the quick way take this vector?
+  GS_INLINE bool is_interior(const char* at) const {
+    const Points<T, D> points = load_points<T, D>(at, lanes<T>);
+    Mask<T> inside = ~Mask<T>{};
+#pragma GCC unroll 3
+    for (int d = 0; d < D; ++d) {
+      Vec<T> x = position(ruler[d], along(points, d)), slope;
+      if constexpr (F != Fold::none) inside &= absolute<T>(x) < splat<T>(T(near));
+      fold_position<T, F, true>(ruler[d].n, x, slope);
+      const Vec<T> pixel = K == 1 ? nearest_pixel<T>(ruler[d], x) : round_down<T>(x);
+      inside &= (pixel >= low[d]) & (pixel <= high[d]);
+    }
+    return all(inside);
   }
 
   void fill() const {
-    if (!rim_everywhere && fill_by_kinds()) return;
-    block.run_count = 0;
-    clamps[0] ? fill_as_edge<true>() : fill_as_edge<false>();
-  }
-
-  // False, and all to be done again, where too many vectors took the careful way: beyond the rim, or at it in no order.
-  bool fill_by_kinds() const {
+    if (rim_everywhere) {
+      for (int row = 0; row < block.rows; ++row) fill_as_rim(coords_row<T, D>(job, block, row), row, 0, block.cols);
+      return;
+    }
     const int rows = block.rows, cols = block.cols, pitch = block.pitch;
     const int whole = inside_quickly ? cols / lanes<T> * lanes<T> : 0;
-    constexpr int64_t point_bytes = D * sizeof(T);
-    // A vector loses 60 ns in the careful way, and gains 6 and a quicker read of each channel in the quick one (Zen 3).
-    const int share = !rim_pays ? 0 : job.channels <= 4 ? 8 : 2;
-    int careful = 0;
+    // A vector loses 60 ns in the careful way, and gains 6 and a quicker read of each channel in the quick one (Zen 3):
+    // it costs so many of the quick ones' gains. What is left of those is kept for a rim, up to two rows of 64 points.
+    const int price = !rim_pays ? 0 : job.channels <= 4 ? 8 : 2, most = 16 * price;
+    int left = most;
+    bool rim = false;
     for (int row = 0; row < rows; ++row) {
       const char* from = coords_row<T, D>(job, block, row);
-      int start = 0, col = 0;
-      Where now = Where::edge;
-      for (; col < whole; col += lanes<T>) {
-        const char* at = from + col * point_bytes;
-        __builtin_prefetch(at + cols * point_bytes);  // the tile to the right, which is next
-        Where where = fill_quickly(load_points<T, D>(at, lanes<T>), row * pitch + col);
-        if (where == Where::edge) {
-          if (share && ++careful > 8 + (row * pitch + col) / (lanes<T> * share)) return false;
-          where = fill_carefully(at, lanes<T>, row * pitch + col);
-        }
-        if (where != now && col > start) block.note(row, start, (col - start) / lanes<T>, now), start = col;
-        now = where;
+      for (int col = 0; col < whole;) {
+        const int end = col + stretch < whole ? col + stretch : whole;
+        if (rim && (left = most / 4, rim = false, true))
+          for (int k = 0; k < 4 && !rim; ++k) rim = !is_interior(from + (col + (end - col) / lanes<T> * k / 4 * lanes<T>) * point_bytes);
+        if (!rim) col = fill_by_kinds(from, row, col, end, price, most, left);
+        if (col < end) rim = true, fill_as_rim(from, row, col, end), col = end;
       }
-      if (col > start) block.note(row, start, (col - start) / lanes<T>, now);
-      for (; col < cols; col += lanes<T>)
+      for (int col = whole; col < cols; col += lanes<T>)
         block.note(row, col, 1, fill_carefully(from + col * point_bytes, cols - col, row * pitch + col));
     }
-    return true;
   }
+
+  // One stretch of whole vectors; where it ended, sooner where too many vectors took the careful way.
+  GS_INLINE int fill_by_kinds(const char* from, int row, int col, int end, int price, int most, int& left) const {
+    const int cols = block.cols, first = row * block.pitch;
+    int start = col;
+    Where now = Where::edge;
+    for (; col < end; col += lanes<T>) {
+      const char* at = from + col * point_bytes;
+      __builtin_prefetch(at + cols * point_bytes);  // the tile to the right, which is next
+      Where where = fill_quickly(load_points<T, D>(at, lanes<T>), first + col);
+      if (where == Where::edge) {
+        left -= price;
+        if (left < 0) break;
+        where = fill_carefully(at, lanes<T>, first + col);
+      } else left += left < most;
+      if (where != now && col > start) block.note(row, start, (col - start) / lanes<T>, now), start = col;
+      now = where;
+    }
+    if (col > start) block.note(row, start, (col - start) / lanes<T>, now);
+    return col;
+  }
+
+ private:
+  static constexpr int stretch = 256;  // points
+  static constexpr int64_t point_bytes = D * sizeof(T);
 };
 
 template <class T, int D, int K, Fold F, bool GRADIENT>
