@@ -186,8 +186,10 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
     expect(same_shape(*arrays.grad_coords, coords), "a coords gradient shaped like the coords");
     job.grad_coords = made ? map_array(problem.given, *arrays.grad_coords) : point_array(*arrays.grad_coords, 1, points, true);
   }
-  // worth it from a few channels on
-  job.channels_last = !arrays.jacobian && job.channels >= (job.narrow ? 5 : 4) && job.image_channel == job.item && job.values.channel == job.item;
+  // worth it from a few channels on, found by measuring; from fewer where there is little but adding
+  const bool adds = arrays.target && (taps == 1 || (taps == 2 && !arrays.grad_coords));
+  const bool enough = job.channels >= (job.narrow ? 5 : adds ? 3 : 4);
+  job.channels_last = !arrays.jacobian && enough && job.image_channel == job.item && job.values.channel == job.item;
   cut_tiles(job, taps);
   if (problem.given == Given::control) lay_control(job, coords);
   job.channel_blocks = 1;

@@ -8,7 +8,6 @@ computes the coordinates in its loops and none are stored; else they are compute
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,9 +41,8 @@ def made(coords: Any, image: Any, size: Sequence[int] | None, frame: str, order:
 
 def changed(map_: Any, **numbers: Any) -> Any:
     """``map_`` with other numbers."""
-    other = copy.copy(map_)
-    for name, value in numbers.items():
-        setattr(other, name, value)
+    other = object.__new__(type(map_))  # as copy.copy, which takes five times as long
+    vars(other).update(vars(map_), **numbers)
     return other
 
 

@@ -223,3 +223,13 @@ def test_types_that_cannot_be_sampled_are_named(dtype):
 def test_subclasses_and_masks():
     with np.errstate(all="raise"):
         assert gs.sample(IMAGE.view(np.memmap), COORDS).shape == (2, 3, 7)
+
+
+@pytest.mark.parametrize("boundary", ["clamp", "zero"])
+@pytest.mark.parametrize("neighbour", [0.0, np.nan, 1e30])
+def test_infinity_is_outside_whatever_stands_beside_it(boundary, neighbour):
+    image = np.array([[[0.25, 0.5, 0.75]]], "float32")
+    x = np.full((1, 16, 1), neighbour, "float32")
+    x[0, [3, 9], 0] = np.inf, -np.inf
+    got = gs.sample(image, x, kernel="nearest", boundary=boundary, nonfinite="outside")
+    assert got[0, 0, [3, 9]].tolist() == [0.0, 0.0]

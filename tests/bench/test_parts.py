@@ -206,6 +206,8 @@ def test_slow_calls_get_fewer_rounds():
         assert len(measure.interleaved((call, call), budget=0.1)[0]) == 2
         assert len(measure.interleaved((call, call), budget=40)[0]) == 20
         assert len(measure.interleaved((call, call), budget=0)[0]) == 1
+        patch.setattr(measure, "BRIEF", 19)  # a quick call is not judged by its first one
+        assert len(measure.interleaved((call, call), budget=0)[0]) == 10
 
 
 def test_resuming_measures_what_is_missing_and_only_on_the_same_commit(monkeypatch, tmp_path, capsys):

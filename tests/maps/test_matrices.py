@@ -12,8 +12,9 @@ import torch
 from torch.autograd import forward_ad
 
 import gridsample as gs
-from gridsample import plan
+from gridsample import frameworks, plan
 from gridsample.maps import arrays
+from gridsample.maps.pixels import FEW
 from gridsample.options import sample_options
 
 SIZES = {1: ((90,), (70,)), 2: ((40, 60), (33, 75)), 3: ((12, 20, 30), (9, 21, 70))}
@@ -127,14 +128,19 @@ def test_explain_says_that_no_coordinates_are_stored():
     assert "not stored" in p.explain()
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("frame", ["edges", "corners", "unit"])
-def test_what_is_recorded_is_the_same_to_the_bit(frame):
-    # tensors that nobody differentiates by are computed with in NumPy
-    sizes = {"input_size": (7, 12), "output_size": (9, 5)}
-    matrix = torch.randn(3, 2, 3)
+def test_what_is_recorded_is_the_same_to_the_bit(frame, axes):
+    # tensors that nobody differentiates by are computed with in NumPy, a few of them in Python
+    sizes = {"input_size": (7, 12, 1)[:axes], "output_size": (9, 5, 3)[:axes]}
+    matrix = torch.randn(FEW + 1, axes, axes + 1)
     plain = gs.maps.Affine.from_matrix(matrix, frame=frame, **sizes).matrix
     recorded = gs.maps.Affine.from_matrix(matrix.clone().requires_grad_(), frame=frame, **sizes).matrix
     assert torch.equal(plain, recorded.detach())
+    assert plain.dtype == recorded.dtype == torch.float32
+    for one, alone in zip(plain, matrix, strict=True):
+        assert torch.equal(gs.maps.Affine.from_matrix(alone, frame=frame, **sizes).matrix[0], one)
+        assert np.array_equal(gs.maps.Affine.from_matrix(alone.numpy(), frame=frame, **sizes).matrix[0], one.numpy())
     with forward_ad.dual_level():
         dual = gs.maps.Affine.from_matrix(forward_ad.make_dual(matrix, torch.ones_like(matrix)), frame=frame, **sizes)
         assert forward_ad.unpack_dual(dual.matrix).tangent is not None
@@ -151,6 +157,40 @@ def test_a_small_affine_grid_is_a_large_one_to_the_bit(monkeypatch, corners):
             large = gs.affine_grid(theta, size, align_corners=corners)
         assert torch.equal(small, large)
         assert small.dtype == large.dtype == dtype
+
+
+class Asked:
+    """The short way, and what it answered; or nothing at all."""
+
+    def __init__(self, serves):
+        self.calls, self.serves, self.answers = frameworks.CALLS, serves, []
+
+    def __getattr__(self, name):
+        return getattr(self.calls, name)
+
+    def planned(self, *arguments):
+        self.answers.append(self.calls.planned(*arguments) if self.serves else None)
+        return self.answers[-1]
+
+
+def test_the_short_way_gives_what_the_long_way_gives(monkeypatch):
+    image, map_ = torch.rand(2, 3, 8, 9), gs.maps.Affine([[0.9, 0.1, 0.3], [-0.1, 0.8, 0.5]], size=(5, 6))
+    last = image.to(memory_format=torch.channels_last)
+    for array in (image, last, image.double(), image.half(), (image * 255).byte(), image.numpy()):
+        results = []
+        for serves in (True, False):
+            with monkeypatch.context() as patch:
+                patch.setattr(frameworks, "CALLS", asked := Asked(serves))
+                results.append(gs.sample(array, map_))
+            assert asked.answers[0] is (results[-1] if serves else None), array.dtype
+        short, long = results
+        assert (short == long).all()
+        assert short.dtype == long.dtype == array.dtype
+        assert not isinstance(array, torch.Tensor) or short.stride() == long.stride()
+    with monkeypatch.context() as patch:  # what is recorded goes the long way
+        patch.setattr(frameworks, "CALLS", asked := Asked(True))
+        assert gs.sample(image.clone().requires_grad_(), map_).requires_grad
+    assert asked.answers == [None]
 
 
 def test_a_map_beside_its_image_is_not_made_again():

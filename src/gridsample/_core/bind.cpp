@@ -114,6 +114,10 @@ nb::object pull_again(Calls& calls, nb::handle image, nb::handle coords, nb::han
   return calls.pull("pull", image, coords, {options});
 }
 
+nb::object planned(Calls& calls, nb::handle image, nb::handle numbers, nb::handle plan) {
+  return calls.pull(calls_planned, image, numbers, {plan});
+}
+
 int traverse_calls(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   return nb::inst_ready(self) ? nb::inst_ptr<Calls>(self)->visit(visit, arg) : 0;
@@ -156,6 +160,8 @@ NB_MODULE(engine, m) {
            nb::arg("boundary").none(), nb::arg("fill").none(), nb::arg("frame").none(), nb::arg("order").none(),
            nb::arg("nonfinite").none(), nb::arg("outside").none(), "The result, or None.")
       .def("pull", &pull_again, nb::arg("image"), nb::arg("coords"), nb::arg("options"), "The result, or None.")
+      .def("planned", &planned, nb::arg("image"), nb::arg("numbers"), nb::arg("plan"),
+           "The result of a Plan that is kept, at coordinates made from numbers; or None.")
       .def("backward", &Calls::backward, nb::arg("grad"), nb::arg("image"), nb::arg("coords"), nb::arg("options"),
            nb::arg("image_too"), nb::arg("coords_too"),
            "The gradients of image and coords, or None; for the first alone the image's shape will do.");

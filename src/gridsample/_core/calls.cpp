@@ -149,8 +149,9 @@ std::shared_ptr<const Call> resolved(const Library& library, const Key& key, con
   auto call = std::make_shared<Call>();
   call->key = key;
   nb::list given;
+  const bool planned = where == calls_planned;  // by a Plan, which nobody changes
   for (int i = 0; i < most_choices && choices[std::size_t(i)]; ++i) {
-    if (!is_constant(choices[std::size_t(i)])) return nullptr;
+    if (!planned && !is_constant(choices[std::size_t(i)])) return nullptr;
     call->choices[std::size_t(i)] = nb::borrow(choices[std::size_t(i)]);
     given.append(choices[std::size_t(i)]);
   }

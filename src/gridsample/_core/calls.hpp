@@ -33,6 +33,8 @@ class Key {
 struct Call;
 struct Result;
 
+inline constexpr char calls_planned[] = "planned";  // where a Plan is the only choice
+
 class Calls {
  public:
   Calls();

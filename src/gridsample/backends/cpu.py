@@ -52,6 +52,9 @@ class Resolved:
 def resolved(where: str, choices: tuple[Any, ...], image: Typed, coords: Typed) -> Resolved | None:
     """None if the call has something to refuse, or to look at first."""
     jacobian = where == "sample_grad"
+    if where == "planned":
+        p = choices[0]
+        return Resolved(p, problem(p), jacobian, p.out_shape)
     try:
         if where in ("pull", "backward"):
             where, options = "sample", Options.parse(*choices)

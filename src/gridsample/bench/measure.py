@@ -17,6 +17,7 @@ import numpy as np
 
 FEWEST, MOST = 7, 5000  # rounds: a case has this many even if they take longer than its budget, and needs no more
 PATIENCE, LEAST = 3, 4  # but once this many budgets are gone, this many rounds will do
+BRIEF = 0.02  # seconds: what a run gets without a budget, so that a quick call is not judged by its first, cold one
 ENDLESS = 15.0  # seconds: after that one round will do; a peer that slow needs no precision
 WARM = 0.1  # of the budget goes into calls that are not counted: caches, clock speed, thread pools
 
@@ -142,14 +143,14 @@ def orders(count: int) -> list[list[int]]:
 
 
 def interleaved(calls: Sequence[Call], budget: float, fewest: int = FEWEST, least: int = LEAST) -> list[Times]:
-    """Seconds of each call, round by round; who goes first alternates. Without a budget there is one round."""
+    """Seconds of each call, round by round; who goes first alternates. Without a budget it is BRIEF."""
     times: list[Times] = [[] for _ in calls]
     rounds, clock = orders(len(calls)), time.perf_counter
     start = clock()
     for done in range(MOST):
         gone = clock() - start
         enough = 1 if budget <= 0 or gone > ENDLESS else least if gone > PATIENCE * budget else fewest
-        if gone >= budget and done >= enough:
+        if gone >= (budget if budget > 0 else BRIEF) and done >= enough:
             break
         for which in rounds[done % len(rounds)]:
             before = clock()

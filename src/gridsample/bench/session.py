@@ -19,7 +19,7 @@ from gridsample.errors import GridSampleError, OptionError
 
 SAME = ("cpu", "cores", "target", "commit", "versions", "environment")  # of the machine, for rows to stand together
 
-OVERRUN = 0.5  # of the minutes: runs that begin within it have one round each, later ones are left out
+OVERRUN = 0.5  # of the minutes: runs that begin within it are brief (measure.BRIEF), later ones are left out
 NO_TIME = "no time was left: give more --minutes, or --resume"
 
 

@@ -127,7 +127,8 @@ class Affine(Map):
         if direction == "input_to_output":
             given = given.inverse()
         pixels = matrix_to_pixels("Affine.from_matrix", given.matrix, frame, input_size, output_size, order)
-        return cls(pixels, size=output_size)
+        size = None if output_size is None else spatial("Affine.from_matrix", "output_size", output_size, given.axes)
+        return mapped.changed(given, matrix=pixels, size=size)  # type: ignore[no-any-return]
 
     @classmethod
     def from_points(cls, output_points: Any, input_points: Any, *, kind: str = "affine") -> Affine:

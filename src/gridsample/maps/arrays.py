@@ -32,7 +32,8 @@ def _library(kind: type) -> str:
 
 def namespace(value: Array) -> Any:
     """The module whose functions take ``value``."""
-    return {"torch": sys.modules.get("torch"), "jax": sys.modules.get("jax.numpy"), "numpy": np}[library(value)]
+    kind = library(value)
+    return np if kind == "numpy" else sys.modules["torch" if kind == "torch" else "jax.numpy"]
 
 
 def together(where: str, **values: Any) -> tuple[Array, ...]:
@@ -66,6 +67,8 @@ def _beside(value: Any, leader: Array, xp: Any, dtype: Any) -> Array:
 
 def one(where: str, name: str, value: Any) -> Array:
     """A single value, as `together` makes it."""
+    if library(value) == "torch" and value.dtype in (namespace(value).float32, namespace(value).float64):
+        return value  # it is that already
     return together(where, **{name: value})[0]
 
 
@@ -113,10 +116,16 @@ def like(value: Array, reference: Array) -> Array:
         got = f"a map of {library(value)} and an array of {library(reference)}"
         raise ArgumentTypeError("map.to", "a map and arrays of one library", got, "convert one of them")
     if library(reference) == "torch":
-        single = reference.device.type == "mps"  # has no float64
-        value = np.array(value, np.float32 if single else value.dtype) if library(value) == "numpy" else value
-        return namespace(reference).as_tensor(value, device=reference.device)
+        if library(value) == "numpy":  # a copy, which may be written to
+            single = reference.device.type == "mps"  # has no float64
+            value = namespace(reference).from_numpy(np.array(value, np.float32 if single else value.dtype))
+        return value.to(reference.device)
     return namespace(reference).asarray(value)
+
+
+def owned(values: np.ndarray[Any, Any], reference: Array) -> Array:
+    """Numbers that nobody else has, computed from `unrecorded` ones, as an array of their library."""
+    return namespace(reference).from_numpy(values) if library(reference) == "torch" else values
 
 
 def is_like(value: Array, reference: Array) -> bool:
@@ -126,11 +135,10 @@ def is_like(value: Array, reference: Array) -> bool:
     return library(value) == "numpy" or (library(value) == "torch" and value.device == reference.device)
 
 
-def constants(values: np.ndarray[Any, Any], leader: Array) -> Array:
-    """Constants, an array along the first axis each, in the library, type and place of ``leader``."""
+def constant(values: np.ndarray[Any, Any], leader: Array) -> Array:
+    """Constants, in the library, type and place of ``leader``."""
     if library(leader) == "torch":
-        torch = namespace(leader)
-        return torch.as_tensor(values, dtype=leader.dtype, device=leader.device).unbind()
+        return namespace(leader).as_tensor(values, dtype=leader.dtype, device=leader.device)
     return values.astype(leader.dtype)
 
 
@@ -152,10 +160,10 @@ def concrete(value: Array) -> np.ndarray[Any, Any] | None:
     try:
         if kind == "torch":
             torch = namespace(value)
-            plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.device.type == "cpu"
+            plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.is_cpu
             if not plain or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
                 return None
-            return np.asarray(value.detach().numpy())
+            return value.detach().numpy()  # type: ignore[no-any-return]
         if isinstance(value, sys.modules["jax"].core.Tracer):
             return None
         return np.asarray(value)
@@ -164,8 +172,11 @@ def concrete(value: Array) -> np.ndarray[Any, Any] | None:
 
 
 def unrecorded(value: Array) -> np.ndarray[Any, Any] | None:
-    """The numbers of a torch tensor at hand that nobody differentiates by; None for all else."""
-    if library(value) != "torch" or value.requires_grad or namespace(value).autograd.forward_ad._current_level >= 0:
+    """The numbers of a NumPy array, or of a torch tensor at hand that nobody differentiates by; None for all else."""
+    kind = library(value)
+    if kind == "numpy":
+        return np.asarray(value)
+    if kind == "jax" or value.requires_grad or namespace(value).autograd.forward_ad._current_level >= 0:
         return None
     return concrete(value)
 
@@ -193,6 +204,13 @@ def raised(parameter: Array, to: Array) -> Array:
 def matched(value: Array, reference: Array) -> Array:
     """``value`` in the type of ``reference``."""
     return value.to(reference.dtype) if library(value) == "torch" else value.astype(reference.dtype)
+
+
+def doubled(value: Array) -> Array:
+    """``value`` in float64 where its library and place have that for certain: not JAX, nor Apple's GPUs."""
+    if library(value) == "torch":
+        return value if value.device.type == "mps" else value.double()
+    return value if library(value) == "jax" else value.astype(np.float64)
 
 
 def dtype_name(value: Array) -> str:

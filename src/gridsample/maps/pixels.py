@@ -65,34 +65,65 @@ def matrix_to_pixels(
     if frame == "pixel":
         return matrix
     inner, outer = sizes(where, input_size, output_size, axes, frame)
-    if (plain := arrays.unrecorded(matrix)) is not None:  # the same arithmetic, a tenth of what small tensors cost
-        return arrays.like(_into_pixels(plain, frame, inner, outer), matrix)
-    return _into_pixels(matrix, frame, inner, outer)
+    if (plain := arrays.unrecorded(matrix)) is not None:  # at a tenth of what small tensors cost
+        return arrays.owned(_rounded_into_pixels(plain, frame, inner, outer), matrix)
+    wide = arrays.doubled(matrix)
+    return arrays.matched(_into_pixels(wide, arrays.constant(_to_pixels(frame, inner, outer), wide)), matrix)
 
 
-def _into_pixels(matrix: Array, frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> Array:
-    factor, constant, *rest = arrays.constants(_to_pixels(frame, inner, outer), matrix)
-    pixels = matrix * factor + constant
-    for j in range(len(inner)):
-        pixels = pixels - matrix[:, :, j : j + 1] * rest[j]
-    return pixels
+def _into_pixels(matrix: Array, numbers: Array) -> Array:
+    """By what `_to_pixels` gives."""
+    axes = matrix.shape[-2]
+    last = matrix[:, :, axes] * numbers[:, -2] + numbers[:, -1]
+    for j in range(axes):
+        last = last - matrix[:, :, j] * numbers[:, axes + j]
+    linear = matrix[:, :, :axes] * numbers[:, :axes]
+    return arrays.namespace(matrix).concatenate([linear, last[:, :, None]], axis=-1)
+
+
+FEW = 4  # matrices: in Python's own numbers, which are float64's, they are done before NumPy has begun
+
+
+def _rounded_into_pixels(
+    matrix: np.ndarray[Any, Any], frame: str, inner: tuple[int, ...], outer: tuple[int, ...]
+) -> np.ndarray[Any, Any]:
+    """`_into_pixels` in float64, rounded once to the matrix's type; the same bits for few and for many."""
+    if len(matrix) > FEW:
+        wide = _into_pixels(matrix.astype(np.float64), _to_pixels(frame, inner, outer))
+        return np.asarray(wide, matrix.dtype)
+    found = []
+    for rows in matrix.tolist():
+        for (*linear, last), (ratio, taken, scale, added) in zip(
+            rows, _few_to_pixels(frame, inner, outer), strict=True
+        ):
+            last = last * scale + added
+            for entry, one in zip(linear, taken, strict=True):
+                last -= entry * one
+            found.append([entry * one for entry, one in zip(linear, ratio, strict=True)] + [last])
+    return np.array(found, matrix.dtype).reshape(matrix.shape)
+
+
+@lru_cache(maxsize=256)
+def _few_to_pixels(frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> list[Any]:
+    axes = len(inner)
+    rows = _to_pixels(frame, inner, outer).tolist()
+    return [(row[:axes], row[axes : 2 * axes], row[-2], row[-1]) for row in rows]
 
 
 @lru_cache(maxsize=256)
 def _to_pixels(frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Of `matrix_to_pixels`: what each entry (D, D + 1) is multiplied by, what is added, and then taken away for each
-    column of M."""
+    """Of `matrix_to_pixels`, for each row: what M's entries are multiplied by, what is taken from b for each of them,
+    what b is multiplied by before, and what is added to it: (D, 2 D + 2)."""
     axes = len(inner)
     offset, scale_in, shift_in = numbers(frame, inner)
     _, scale_out, shift_out = numbers(frame, outer)
-    made = np.zeros((2 + axes, axes, axes + 1))
+    made = np.zeros((axes, 2 * axes + 2))
     for i in range(axes):
-        made[0, i, axes] = scale_in[i]
-        made[1, i, axes] = offset[i] * scale_in[i] + shift_in[i]
+        made[i, -2:] = scale_in[i], offset[i] * scale_in[i] + shift_in[i]
         for j in range(axes):
             # An axis of one pixel has no scale in "corners": there its one position is g = 0.
-            made[0, i, j] = ratio = _ratio(scale_in[i], scale_out[j], i == j)
-            made[2 + j, i, axes] = (offset[j] * scale_in[i] if scale_out[j] else 0.0) + ratio * shift_out[j]
+            made[i, j] = ratio = _ratio(scale_in[i], scale_out[j], i == j)
+            made[i, axes + j] = (offset[j] * scale_in[i] if scale_out[j] else 0.0) + ratio * shift_out[j]
     return made
 
 

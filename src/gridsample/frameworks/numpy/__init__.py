@@ -95,9 +95,13 @@ def pull_made(where: str, image: Array, source: Made, options: Options) -> Array
     p = plan.made(where, image.shape, image.dtype.name, source, options)
     if chosen(p).name != "cpu" or options.nonfinite == "error":
         return None
+    numbers = source.numbers.astype(p.coords_dtype, copy=False)
+    known: Any = frameworks.CALLS.planned(image, numbers, p)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
     stored = _is_read(image.dtype)
     result = np.empty(p.out_shape, image.dtype if stored else p.compute_dtype)
-    image_, numbers = image if stored else widened(image), source.numbers.astype(p.coords_dtype, copy=False)
+    image_ = image if stored else widened(image)
     cpu.pull(p, image_, numbers, result, get_num_threads())
     return result if stored else narrowed(result, image.dtype)
 

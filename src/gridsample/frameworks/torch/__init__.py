@@ -57,15 +57,16 @@ def pull(where: str, image: Tensor, coords: Tensor, options: Options, out: Tenso
 
 def pull_made(where: str, image: Tensor, source: Made, options: Options) -> Tensor | None:
     """`pull` at coordinates that the engine makes; None where it does not do this call."""
-    if (
-        not takes(image)
-        or options.prefilter
-        or options.nonfinite == "error"
-        or not quick.unwatched(image, source.numbers)
-    ):
+    if not takes(image) or options.prefilter or options.nonfinite == "error":
         return None
     p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), source, options)
-    return made.pull(p, image, source) if chosen(p).name == "cpu" else None
+    if chosen(p).name != "cpu":
+        return None
+    numbers = source.numbers.to(getattr(torch, p.coords_dtype))
+    known: Any = frameworks.CALLS.planned(image, numbers, p)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    return made.pull(p, image, numbers, source.coordinates) if quick.unwatched(image, source.numbers) else None
 
 
 def push(where: str, values: Tensor, coords: Tensor, sizes: tuple[int, ...], options: Options) -> Tensor:

@@ -320,6 +320,8 @@ def _functions(rule: Any, below: Callable[..., Any]) -> tuple[Any, Any]:
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
             keep(ctx, *inputs)
 
+    # what autograd calls of a node: torch's looks each time for which of its rules the class has, for 7 us
+    Eager._backward_cls.apply = rule.backward  # type: ignore[attr-defined]
     return Eager, Transformed
 
 

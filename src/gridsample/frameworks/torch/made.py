@@ -16,7 +16,6 @@ from torch import Tensor
 from gridsample.backends import cpu
 from gridsample.frameworks.torch import derivatives
 from gridsample.frameworks.torch.operators import empty_like_image, pulled, rounded, view, wide
-from gridsample.made import Made
 from gridsample.plan import Plan
 
 
@@ -51,14 +50,13 @@ class PullMade(torch.autograd.Function):
         return None, None, None if grad_image is None else rounded(grad_image, image), grad_numbers
 
 
-def pull(p: Plan, image: Tensor, source: Made) -> Tensor:
-    """S(coordinates of the numbers) image, by the engine."""
-    numbers = source.numbers.to(getattr(torch, p.coords_dtype))
+def pull(p: Plan, image: Tensor, numbers: Tensor, coordinates: Callable[[Tensor], Tensor]) -> Tensor:
+    """S(coordinates(numbers)) image, by the engine."""
     if not ((image.requires_grad or numbers.requires_grad) and torch.is_grad_enabled()):
         return pulled(p, image, numbers)
     if not image.is_floating_point():  # whole numbers have no gradient
         return pulled(p, image, numbers.detach())
-    return PullMade.apply(p, source.coordinates, image, numbers)  # type: ignore[no-any-return, no-untyped-call]
+    return PullMade.apply(p, coordinates, image, numbers)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _recorded(ctx: Any, grad: Tensor, image: Tensor, numbers: Tensor, wanted: tuple[bool, bool]) -> list[Tensor | None]:

@@ -141,8 +141,9 @@ def _resolve(
     else:
         last = channels_last and not known.jacobian and len(known.shape) == len(shape)
         results = [_made(known.shape, dtype, last)]
-    recorded = derivatives.PullGrad if known.jacobian else derivatives.Pull
-    return known.problem, known.jacobian, results, derivatives.RECORD[recorded], known.plan.options.text
+    rule = derivatives.PullGrad if known.jacobian else derivatives.Pull
+    recorded = None if where == "planned" else derivatives.RECORD[rule]
+    return known.problem, known.jacobian, results, recorded, known.plan.options.text
 
 
 def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
