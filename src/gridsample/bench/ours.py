@@ -77,8 +77,10 @@ def by_matrix(run: Run, image: Any, theta: Any, theirs: Call) -> Calls:
     gs.set_num_threads(run.threads)
     sizes: dict[str, Any] = {"input_size": run.case.image[2:], "output_size": run.case.out}
 
+    size, how = run.case.out, options(run)
+
     def ours() -> tuple[Any, ...]:
         fused = gs.maps.Affine.from_matrix(theta, frame="edges", **sizes)
-        return (gs.sample(image, fused, size=run.case.out, **options(run)),)
+        return (gs.sample(image, fused, size=size, **how),)
 
     return Calls(ours, theirs)
