@@ -121,9 +121,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return points.component[0];
   }
 
-  // Interior, and filled; or outside; or edge, which stands for anything, and nothing done.
-  GS_INLINE Where fill_quickly(const Points<T, D>& points, int p) const {
-    Vec<T> x[D], pixel[D], slope[D];
+  // Where points lie, and which of them have nothing but pixels for taps.
+  GS_INLINE Mask<T> find(const Points<T, D>& points, Vec<T>* x, Vec<T>* pixel, Vec<T>* slope) const {
     Mask<T> inside = ~Mask<T>{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
@@ -133,6 +132,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       pixel[d] = K == 1 ? nearest_pixel<T>(ruler[d], x[d]) : round_down<T>(x[d]);
       inside &= (pixel[d] >= low[d]) & (pixel[d] <= high[d]);
     }
+    return inside;
+  }
+
+  // Interior, and filled; or outside; or edge, which stands for anything, and nothing done.
+  GS_INLINE Where fill_quickly(const Points<T, D>& points, int p) const {
+    Vec<T> x[D], pixel[D], slope[D];
+    const Mask<T> inside = find(points, x, pixel, slope);
     if (!all(inside)) {
       Mask<T> outside{}, known = ~Mask<T>{};  // NaN along one axis may have an answer of its own, whatever the others say
       for (int d = 0; d < D; ++d) {
@@ -267,19 +273,14 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     clamps[0] ? fill_as_rim<true>(from, row, col, end) : fill_as_rim<false>(from, row, col, end);
   }
 
-  // Does the quick way take this vector?
-  GS_INLINE bool is_interior(const char* at) const {
-    const Points<T, D> points = load_points<T, D>(at, lanes<T>);
-    Mask<T> inside = ~Mask<T>{};
-#pragma GCC unroll 3
-    for (int d = 0; d < D; ++d) {
-      Vec<T> x = position(ruler[d], along(points, d)), slope;
-      if constexpr (F != Fold::none) inside &= absolute<T>(x) < splat<T>(T(near));
-      fold_position<T, F, true>(ruler[d].n, x, slope);
-      const Vec<T> pixel = K == 1 ? nearest_pixel<T>(ruler[d], x) : round_down<T>(x);
-      inside &= (pixel >= low[d]) & (pixel <= high[d]);
+  // Do four vectors, spread over a stretch, lie within?
+  bool looks_interior(const char* from, int col, int end) const {
+    for (int k = 0; k < 4; ++k) {
+      Vec<T> x[D], pixel[D], slope[D];
+      const char* at = from + (col + (end - col) / lanes<T> * k / 4 * lanes<T>) * point_bytes;
+      if (!all(find(load_points<T, D>(at, lanes<T>), x, pixel, slope))) return false;
     }
-    return all(inside);
+    return true;
   }
 
   void fill() const {
@@ -298,8 +299,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
       const char* from = coords_row<T, D>(job, block, row);
       for (int col = 0; col < whole;) {
         const int end = col + stretch < whole ? col + stretch : whole;
-        if (rim && (left = most / 4, rim = false, true))
-          for (int k = 0; k < 4 && !rim; ++k) rim = !is_interior(from + (col + (end - col) / lanes<T> * k / 4 * lanes<T>) * point_bytes);
+        if (rim) left = most / 4, rim = !looks_interior(from, col, end);
         if (!rim) col = fill_by_kinds(from, row, col, end, price, most, left);
         if (col < end) rim = true, fill_as_rim(from, row, col, end), col = end;
       }

@@ -128,7 +128,7 @@ class Affine(Map):
             given = given.inverse()
         pixels = matrix_to_pixels("Affine.from_matrix", given.matrix, frame, input_size, output_size, order)
         size = None if output_size is None else spatial("Affine.from_matrix", "output_size", output_size, given.axes)
-        return mapped.changed(given, matrix=pixels, size=size)  # type: ignore[no-any-return]
+        return mapped.changed(given, matrix=pixels, size=size)
 
     @classmethod
     def from_points(cls, output_points: Any, input_points: Any, *, kind: str = "affine") -> Affine:

@@ -10,11 +10,11 @@ a method names. Maps are never changed; methods return new ones.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gridsample import mapped
 from gridsample.errors import ArgumentTypeError, OptionError, RankError, ShapeError
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
@@ -185,13 +185,10 @@ class Map(ABC):
                 yield value
 
     def _each(self, change: Callable[[Array], Array]) -> Map:
-        other = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, Map):
-                setattr(other, name, value._each(change))
-            elif _is_array(value):
-                setattr(other, name, change(value))
-        return other
+        parts = {name: value for name, value in vars(self).items() if isinstance(value, Map) or _is_array(value)}
+        return mapped.changed(
+            self, **{name: v._each(change) if isinstance(v, Map) else change(v) for name, v in parts.items()}
+        )
 
     def _beside(self, positions: Any) -> tuple[Map, Array]:
         """This map and ``positions``, in one library."""

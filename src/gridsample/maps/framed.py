@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from gridsample import mapped
 from gridsample.errors import MapWarning, RankError
 from gridsample.maps import arrays, pixels
 from gridsample.maps.affine import Affine, described
@@ -49,7 +49,7 @@ class Framed:
     def gridsample_map(self) -> Map:
         """What the verbs take: the map from output to input pixels."""
         if self.map.size is None:
-            return _sized(self.map, self.output_size)
+            return mapped.changed(self.map, size=self.output_size)
         if self.map.size == self.output_size:
             return self.map
         return self.map @ Affine(np.eye(self.map.axes, self.map.axes + 1), size=self.output_size)
@@ -69,12 +69,6 @@ class Framed:
         sizes = f"{'×'.join(map(str, self.output_size))} → {'×'.join(map(str, self.input_size))}"
         kind = type(self.map).__name__
         return f"{kind}(output → input, in frame {self.frame!r}, {first}; {self.map.axes}D, {sizes}{details})"
-
-
-def _sized(map_: Map, size: tuple[int, ...]) -> Map:
-    other = copy.copy(map_)
-    other.size = size
-    return other
 
 
 def to_grid(
