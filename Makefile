@@ -102,14 +102,6 @@ sanitize: $(TEST)/base ## the core's tests and fuzz with the address and undefin
 	$(TOOLS) cmake --build build/sanitize
 	$(TOOLS) ctest --test-dir build/sanitize --output-on-failure
 
-.PHONY: emulate
-emulate: $(TEST)/base ## the core's tests on AVX-512's loops, its instructions computed lane by lane with AVX2
-	@$(say) "emulate: core/tests, AVX-512 emulated"
-	$(TOOLS) cmake -S . -B build/emulate -G Ninja -DGRIDSAMPLE_TESTS=ON -DGRIDSAMPLE_EMULATE_AVX512=ON -DCMAKE_BUILD_TYPE=Release \
-	  "-DGRIDSAMPLE_TARGETS=baseline;avx512"
-	$(TOOLS) cmake --build build/emulate
-	$(TOOLS) ctest --test-dir build/emulate --output-on-failure
-
 .PHONY: lint
 lint: $(TEST)/base ## ruff: rules and formatting
 	@$(say) "lint: ruff"

@@ -33,6 +33,12 @@ template <int D, int capacity> struct Knots {
   alignas(64) double row[D][capacity + 2 * padding];  // C
 };
 
+// The two taps of one axis at the rim, of one vector: of two adjacent pixels, both in the image, each is its own or the other
+// one, or reads no pixel.
+template <class T> struct Picks {
+  Flags<T> crossed[2], live[2];
+};
+
 template <class T, int D, int K> struct Block {
   static constexpr int capacity = tile_points(D, K) + padding;  // more: arrays a power of two apart share cache ways
   static constexpr int vectors = capacity / lanes<T>;
@@ -51,7 +57,8 @@ template <class T, int D, int K> struct Block {
   alignas(64) T fraction[D][capacity];
   alignas(64) T slope[D][capacity];             // -1, 0, 1: derivative of a folded position
   alignas(64) T weight[D][K][capacity];
-  alignas(64) T derivative[D][K][capacity];
+  alignas(64) T derivative[D][K][capacity];  // read with derivative_at
+  int bends;  // -1; 0 where weights are straight lines, whose derivative stands under the first points for all
   alignas(64) int32_t offset[capacity + ahead];  // of the first tap from `origin`, if interior
   // of each folded tap along its axis, if edge: `near` if every offset in the image fits 32 bits. A hole's is any pixel's.
   // With one tap per axis there is but one tap: all of it, offset, hole and sign, stands under the first axis.
@@ -60,6 +67,7 @@ template <class T, int D, int K> struct Block {
     alignas(64) int64_t far[D][K][capacity];
   } tap_offset;
   alignas(64) MaskLane<T> hole[D][K][capacity];  // -1 where that tap reads no pixel
+  Picks<T> picks[D][K == 2 ? vectors : 1];  // if edge and job.picks; `offset` is then that of the first of the pixels
   alignas(64) T sum[D][capacity], total[D][capacity];  // of the coordinates' gradient, over channels and over the batch
   Dead dead[capacity];
   int64_t origin;  // what offsets count from, in bytes: so they fit 32 bits in images of any size
@@ -78,6 +86,8 @@ template <class T, int D, int K> struct Block {
     if constexpr (D > 1) at[D - 2] = double(place[1] + row % plane_rows);
     if constexpr (D > 2) at[0] = double(place[0] + row / plane_rows);
   }
+
+  GS_INLINE Vec<T> derivative_at(int d, int k, int p) const { return load<Vec<T>>(derivative[d][k] + (p & bends)); }
 
   // Notes what the next vectors of a row are; vectors are noted in order.
   GS_INLINE void note(int row, int col, int vectors, Where where) {

@@ -9,9 +9,7 @@ namespace gridsample::GS_TARGET {
 // One vector of channels: the first `count`, from memory that may end there.
 template <class T, bool WHOLE> GS_INLINE Vec<T> load_channels(const char* from, int count) {
   if constexpr (WHOLE) return load<Vec<T>>(from);
-  Vec<T> value{};
-  for (int l = 0; l < count; ++l) value[l] = peek<T>(from + l * int64_t(sizeof(T)));
-  return value;
+  else return load_first<T>(from, count);
 }
 
 // One point's taps. Its numbers are copied once: results are stored between the reads of it, and could be them.
@@ -68,14 +66,16 @@ template <class T, int D, int K, bool INTERIOR> struct PointTaps {
     else
       for (; c + lanes<T> <= channels; c += lanes<T>, base += sizeof(Vec<T>), out += sizeof(Vec<T>))
         store(out, value<0, true>(base, false, lanes<T>));
-    if (c == channels) return;
-    const Vec<T> rest = value<0, false>(base, false, int(channels - c));
-    for (int l = 0; c + l < channels; ++l) poke<T>(out + l * int64_t(sizeof(T)), rest[l]);
+    const int left = int(channels - c);
+    if (left > 0) store_first<T>(out, value<0, false>(base, false, left), left);
   }
 };
 
 template <class T, int D, int K> void pull_channels_last(const Job& job, const Block<T, D, K>& block) {
+  constexpr int ahead = 8;  // points between asking for a pixel of the last row of taps and reading it
   const char* image = job.image + block.batch * job.image_batch;
+  int64_t last_row = block.origin;
+  for (int d = 0; d + 1 < D; ++d) last_row += (K - 1) * job.image_stride[d];
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
     const int count = (run.vectors - 1) * lanes<T> + run.last;
@@ -88,6 +88,8 @@ template <class T, int D, int K> void pull_channels_last(const Job& job, const B
         for (int64_t c = 0; c < job.channels; ++c) poke<T>(out + c * int64_t(sizeof(T)), answer);
       } else if (run.where == Where::interior) {
         const char* first = image + block.origin + block.offset[p];
+        const char* next = image + last_row + block.offset[p + ahead];
+        for (int64_t line = 0; line < job.channels * int64_t(sizeof(T)); line += 64) __builtin_prefetch(next + line);
         PointTaps<T, D, K, true>(job, block, p).all(first, out, job.channels);
       } else {
         PointTaps<T, D, K, false>(job, block, p).all(image, out, job.channels);

@@ -9,8 +9,8 @@
 namespace gridsample::GS_TARGET {
 
 template <class T, bool WHOLE> GS_INLINE void add_channels(char* to, Vec<T> value, int count) {
-  if constexpr (WHOLE) return store(to, load<Vec<T>>(to) + value);
-  for (int l = 0; l < count; ++l) poke<T>(to + l * int64_t(sizeof(T)), peek<T>(to + l * int64_t(sizeof(T))) + value[l]);
+  if constexpr (WHOLE) store(to, load<Vec<T>>(to) + value);
+  else store_first<T>(to, load_first<T>(to, count) + value, count);
 }
 
 // The lanes of one vector, added in pairs: one order, wherever the point stands.
@@ -27,7 +27,7 @@ template <bool answer> struct Is { static constexpr bool value = answer; };
 template <class T, int D, int K, bool INTERIOR> struct PointBackward {
   const Job& job;
   const Block<T, D, K>& block;
-  int p;
+  const int p, bent = p & block.bends;  // where its derivatives stand
 
   // To tap k along axis d; true if it is a hole.
   GS_INLINE bool step(int d, int k, int64_t& at) const {
@@ -44,7 +44,7 @@ template <class T, int D, int K, bool INTERIOR> struct PointBackward {
     for (int k = 0; k < K; ++k) {
       int64_t next = at;
       const bool missed = step(d, k, next) || hole;
-      const Vec<T> w = splat<T>(block.weight[d][k][p]), dw = splat<T>(block.derivative[d][k][p]);
+      const Vec<T> w = splat<T>(block.weight[d][k][p]), dw = splat<T>(block.derivative[d][k][bent]);
       if constexpr (d == D - 1) {
         const Vec<T> tap = missed ? splat<T>(block.fill) : load_channels<T, WHOLE>(image + next, count);
         sum.value = k == 0 ? tap * w : mul_add<T>(tap, w, sum.value);

@@ -52,9 +52,6 @@ bool usable(const std::string& name) {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") && has_f16c();
   if (name == "avx2") return avx2;
-#if defined(GS_EMULATES_AVX512)
-  if (name == "avx512") return avx2;
-#endif
   if (name == "avx512")
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");

@@ -168,11 +168,12 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   const Axis& fastest = problem.axis[axes - 1];
   const bool stays = fastest.fold_coordinate || fastest.rule.family != table::Family::periodic;
   job.windowed = job.short_offsets && job.unit_column && stays && job.size[axes - 1] >= 2;
-  job.windows = true;
+  job.windows = job.picks = true;
   for (int d = 0; d < axes; ++d) {
     const Axis& axis = problem.axis[d];
     job.small = job.small || job.size[d] <= small_axis;
     job.windows = job.windows && (axis.fold_coordinate || axis.rule.family != table::Family::periodic);
+    job.picks = job.picks && job.size[d] >= 2;
   }
 
   job.outer_rank = std::max(points - 2, 0);
@@ -190,6 +191,7 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   const bool adds = arrays.target && (taps == 1 || (taps == 2 && !arrays.grad_coords));
   const bool enough = job.channels >= (job.narrow ? 5 : adds ? 3 : 4);
   job.channels_last = !arrays.jacobian && enough && job.image_channel == job.item && job.values.channel == job.item;
+  job.picks = job.picks && taps == 2 && job.windowed && job.windows && !job.buries && !job.narrow && !job.channels_last && arrays.image;
   cut_tiles(job, taps);
   if (problem.given == Given::control) lay_control(job, coords);
   job.channel_blocks = 1;
@@ -323,6 +325,7 @@ void second_backward(const Problem& problem, const View* by_image, const View& b
   expect((!to_grad || alike(*to_grad, grad)) && (!to_coords || alike(*to_coords, by_coords)), "gradients laid out like what they are of");
   Second job{make_job(problem, {&image, &coords, &grad, &by_coords, to_image, false}), by_image ? by_image->data : nullptr,
              by_coords.data, to_grad ? to_grad->data : nullptr, to_coords ? to_coords->data : nullptr};
+  job.picks = false;  // its loops read taps one by one at the rim
   for (const View* to : {to_grad, to_image, to_coords}) if (to) expect_writes(*to);
   threads = worthwhile(reads_of(job), threads);
   const bool whole = to_image && (threads == 1 || job.image_batches >= 2 * threads || job.tiles < 2);

@@ -23,24 +23,26 @@ template <class T, int D> struct Points { Vec<T> component[D]; };
 
 // One vector of points from memory; of the last ones of a row, `count` are left and the last is repeated.
 template <class T, int D> GS_INLINE Points<T, D> load_points(const char* from, int count) {
-  alignas(64) T tail[D * lanes<T>];
-  if (__builtin_expect(count < lanes<T>, 0)) {
-    for (int p = 0; p < lanes<T>; ++p)
-      for (int d = 0; d < D; ++d)
-        tail[p * D + d] = peek<T>(from + ((p < count ? p : count - 1) * D + d) * int64_t(sizeof(T)));
-    from = reinterpret_cast<const char*>(tail);
-  }
   Points<T, D> points;
-  load_components<T, D>(from, points.component);
+  if (__builtin_expect(count >= lanes<T>, 1)) {
+    load_components<T, D>(from, points.component);
+    return points;
+  }
+  alignas(64) T together[D * lanes<T>];
+  for (int d = 0, left = count * D; d < D; ++d, left -= lanes<T>, from += sizeof(Vec<T>))
+    store(together + d * lanes<T>, left >= lanes<T> ? load<Vec<T>>(from) : left > 0 ? load_first<T>(from, left) : Vec<T>{});
+  load_components<T, D>(reinterpret_cast<const char*>(together), points.component);
+  for (int d = 0; d < D; ++d) points.component[d] = hold<T>(points.component[d], count - 1);
   return points;
 }
 
 // The polynomials of all taps and, if asked for, of their derivatives. Most kernels of K taps have degree K - 1.
 template <class T, int K, bool GRADIENT> struct Weights {
   int degree;
+  bool straight;  // and no tap turns its sign: derivatives are the same everywhere, and stored once
   T value[K][table::max_degree + 1], slope[K][table::max_degree + 1];
 
-  explicit Weights(const table::KernelRow& kernel) : degree(kernel.degree) {
+  Weights(const table::KernelRow& kernel, bool signs) : degree(kernel.degree), straight(degree == 1 && !signs) {
     for (int k = 0; k < K; ++k) {
       for (int power = 0; power <= degree; ++power) value[k][power] = T(kernel.coefficient[k][power]);
       slope[k][0] = 0;
@@ -52,9 +54,15 @@ template <class T, int K, bool GRADIENT> struct Weights {
       const bool plain = degree == K - 1;
       store(block.weight[d][k] + p, plain ? polynomial_of<T, K - 1>(value[k], t) : polynomial<T>(value[k], degree, t));
       if constexpr (GRADIENT && K > 1)
-        store(block.derivative[d][k] + p,
-              plain ? polynomial_of<T, K - 2>(slope[k], t) : polynomial<T>(slope[k], degree - 1, t));
+        if (!straight)
+          store(block.derivative[d][k] + p,
+                plain ? polynomial_of<T, K - 2>(slope[k], t) : polynomial<T>(slope[k], degree - 1, t));
     }
+  }
+  template <class B> void start(B& block) const {
+    block.bends = straight ? 0 : -1;
+    for (auto& axis : block.derivative)
+      for (int k = 0; k < K && straight; ++k) store(axis[k], splat<T>(slope[k][0]));
   }
 };
 
@@ -85,7 +93,8 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   bool offsets_in_floats;  // T has every offset as a whole number
   bool indexes;  // first taps are asked for, not only the offset they come to
 
-  Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel) {
+  Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel, job.buries) {
+    if constexpr (GRADIENT && K > 1) weights.start(block);
     indexes = (K == 2 && job.windows && job.target) || (K > 1 && sizeof(T) == 4 && job.narrow);
     // what is folded has left the image all the same, and is not sampled if there is an outside value
     inside_quickly = F == Fold::none || !job.problem.has_outside;
@@ -198,6 +207,11 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 
   // Fills points of an image whose boundaries are of these kinds as ones at the rim.
   template <bool CLAMPS> GS_INLINE void store_rim(const Index<T>* first, int p) const {
+    if constexpr (K == 2)
+      if (job.picks) {
+        set_picks(job, block, first, p);
+        if (!job.target) return;
+      }
     Tap joined{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
@@ -310,12 +324,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 
   // One stretch of whole vectors; where it ended, sooner where too many vectors took the careful way.
   GS_INLINE int fill_by_kinds(const char* from, int row, int col, int end, int price, int most, int& left) const {
-    const int cols = block.cols, first = row * block.pitch;
+    const int first = row * block.pitch;
+    const int64_t ahead = read_next(row);
     int start = col;
     Where now = Where::edge;
     for (; col < end; col += lanes<T>) {
       const char* at = from + col * point_bytes;
-      __builtin_prefetch(at + cols * point_bytes);  // the tile to the right, which is next
+      for (int64_t line = 0; line < lanes<T> * point_bytes; line += 64) __builtin_prefetch(at + ahead + line);
       Where where = fill_quickly(load_points<T, D>(at, lanes<T>), first + col);
       if (where == Where::edge) {
         left -= price;
@@ -327,6 +342,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     }
     if (col > start) block.note(row, start, (col - start) / lanes<T>, now);
     return col;
+  }
+
+  // How far from here what is read next lies: of a box two rows on, else the tile to the right.
+  GS_INLINE int64_t read_next(int row) const {
+    if (block.rows == block.plane_rows || job.problem.given != Given::points) return block.cols * point_bytes;
+    const int next = row + 2 < block.rows ? row + 2 : row;
+    return block.row_offset(job.coords, next) - block.row_offset(job.coords, row);
   }
 
  private:

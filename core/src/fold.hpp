@@ -6,6 +6,28 @@
 
 namespace gridsample::GS_TARGET {
 
+// Two taps at the rim as the reading of pixels within picks them.
+template <class T, int D> GS_INLINE void set_picks(const Job& job, Block<T, D, 2>& block, const Index<T>* first, int p) {
+  const auto flags = [](Index<T> m) { return flags_of<T>(__builtin_convertvector(m, Mask<T>)); };
+  Index<T> offset{};
+#pragma GCC unroll 3
+  for (int d = 0; d < D; ++d) {
+    const Axis& axis = job.problem.axis[d];
+    const int32_t last = int32_t(job.size[d]) - 2;  // first pixel of two
+    const Index<T> i = first[d], before = i < 0, behind = i > last;
+    // a position already folded needs no tap beyond the rim
+    const Index<T> clamps = Index<T>{} - int32_t(axis.rule.family == table::Family::clamp && !axis.fold_coordinate);
+    Picks<T>& pick = block.picks[d][p / lanes<T>];
+    pick.crossed[0] = flags(behind);
+    pick.crossed[1] = flags(before);
+    pick.live[0] = flags(clamps | (~before & (i <= last + 1)));
+    pick.live[1] = flags(clamps | (~behind & (i >= -1)));
+    const Index<T> pixel = before ? Index<T>{} : behind ? Index<T>{} + last : i;
+    offset += pixel * int32_t(job.image_stride[d]);
+  }
+  store(block.offset + p, offset);
+}
+
 template <class T, int D, int K> struct Folder {
   const Job& job;
   Block<T, D, K>& block;
@@ -127,6 +149,13 @@ template <class T, int D, int K> struct Folder {
   }
 
   GS_INLINE void fold(int p) {
+    if constexpr (K == 2)
+      if (job.picks) {
+        Index<T> first[D];
+        for (int d = 0; d < D; ++d) first[d] = load<Index<T>>(block.index[d] + p);
+        set_picks(job, block, first, p);
+        if (!job.target) return;
+      }
     for (int d = 0; d < D; ++d) fold_axis(d, p);
     if constexpr (K == 1) join_axes(p);
     else if (job.buries) bury(p);

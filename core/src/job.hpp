@@ -54,6 +54,7 @@ struct Job {
   bool buries;         // points none of whose taps is a pixel must be answered apart
   bool short_offsets;  // every offset inside one channel fits 32 bits
   bool windowed;       // both taps along the fastest axis are among two adjacent pixels, at the rim as well (two-tap kernels)
+  bool picks;          // both taps along every axis are: points at the rim are read as those within, and each picks its taps
   bool small;          // so small an image that most vectors of points would reach its rim
   bool windows;        // taps beyond the rim are holes or the rim's own, on every axis: a window can stand for them
 
@@ -83,7 +84,7 @@ inline constexpr int verb_count = 5;
 struct Scratch {
   std::int64_t job = 0;  // the job of this number has left
   std::int64_t clean = 0;  // so many bytes of its window at zero
-  alignas(64) char memory[(3 << 20) + (1 << 18)];
+  alignas(64) char memory[(3 << 20) + (1 << 19)];
 };
 
 using Loop = void (*)(const Job&, std::int64_t task, Scratch&);  // one task of a job

@@ -8,15 +8,15 @@
 
 namespace gridsample::GS_TARGET {
 
-// The first `count` lanes to an array with any stride.
+// The first `count` lanes to an array with any stride, and from it.
 template <class T> GS_INLINE void store_lanes(char* to, int64_t stride, Vec<T> value, int count) {
-  if (stride == int64_t(sizeof(T)) && count == lanes<T>) return store(to, value);
+  if (stride == int64_t(sizeof(T))) return count == lanes<T> ? store(to, value) : store_first<T>(to, value, count);
   alignas(64) T lane[lanes<T>];
   store(lane, value);
   for (int l = 0; l < count; ++l) poke<T>(to + l * stride, lane[l]);
 }
 template <class T> GS_INLINE Vec<T> load_lanes(const char* from, int64_t stride, int count) {
-  if (stride == int64_t(sizeof(T)) && count == lanes<T>) return load<Vec<T>>(from);
+  if (stride == int64_t(sizeof(T))) return count == lanes<T> ? load<Vec<T>>(from) : load_first<T>(from, count);
   alignas(64) T lane[lanes<T>] = {};
   for (int l = 0; l < count; ++l) lane[l] = peek<T>(from + l * stride);
   return load<Vec<T>>(lane);

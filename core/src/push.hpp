@@ -191,14 +191,18 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
     return map_gradient<T, D>(job, block, first, job.parts + task_of(job, first, tile) * job.part);
   // by rows, not runs: without a batch to sum over the block was never filled
   const PointArray& out = job.grad_coords;
-  for (int row = 0; row < block.rows; ++row)
+  constexpr int ahead = 4;  // rows between asking for one and writing it
+  for (int row = 0; row < block.rows; ++row) {
+    char* to = out.data + block.outer_grad_coords + block.row_offset(out, row);
+    const int64_t next = row + ahead < block.rows ? block.row_offset(out, row + ahead) - block.row_offset(out, row) : 0;
     for (int col = 0; col < block.cols; col += lanes<T>) {
+      for (int64_t line = 0; line < lanes<T> * out.col; line += 64) __builtin_prefetch(to + col * out.col + next + line, 1);
       Vec<T> along[D];
       for (int d = 0, p = row * block.pitch + col; d < D; ++d)
         along[d] = single ? Vec<T>{} + gradient_along(block, d, p) : load<Vec<T>>(block.total[d] + p);
-      store_gradient<T, D>(job, out.data + block.outer_grad_coords + block.row_offset(out, row) + col * out.col, along,
-                           block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
+      store_gradient<T, D>(job, to + col * out.col, along, block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
     }
+  }
 }
 
 // task = (batch of the coordinates, tile)

@@ -34,10 +34,28 @@ template <class T, int D, int K, bool UNIT> class Interior {
     __builtin_prefetch(at);
     if constexpr (K > 1 && D > 1) __builtin_prefetch(at + last_row_);
   }
+  // What is read in the place of both taps, or rows, along axis d of points within: themselves.
+  template <int d> GS_INLINE void pick(int, Vec<T>*) const {}
 
  private:
   const Block<T, D, K>& block_;
   int64_t origin_, stride_[D], last_row_ = 0;  // copies: what is stored could be the job, for all the compiler knows
+};
+
+// Taps of edge points as two pixels within the image, of which each tap picks one or none: job.picks.
+template <class T, int D> class Picked : public Interior<T, D, 2, true> {
+ public:
+  Picked(const Job& job, const Block<T, D, 2>& block) : Interior<T, D, 2, true>(job, block), block_(block) {}
+
+  template <int d> GS_INLINE void pick(int p, Vec<T>* tap) const {
+    const Picks<T>& picks = block_.picks[d][p / lanes<T>];
+    const Vec<T> first = tap[0], second = tap[1];
+    tap[0] = keep<T>(picks.live[0], choose<T>(picks.crossed[0], second, first));
+    tap[1] = keep<T>(picks.live[1], choose<T>(picks.crossed[1], first, second));
+  }
+
+ private:
+  const Block<T, D, 2>& block_;
 };
 
 // How taps of edge points are read. In a window: the two taps along the fastest axis are among two adjacent pixels, read
@@ -77,6 +95,7 @@ template <class T, int D, int K, Reading READING> class Edge {
   }
 
   GS_INLINE void ask_ahead(const char*, int) const {}
+  template <int d> GS_INLINE void pick(int, Vec<T>*) const {}
   GS_INLINE Vec<T> only_tap(const Cursor& c, int p) const {
     Vec<T> value;
     if constexpr (READING == Reading::far) value = gather<T>(c.base, block_.tap_offset.far[0][0] + p);
@@ -112,6 +131,8 @@ template <class T, int D, int K, Reading READING> class Edge {
 template <class T, int D, int K, class Visit>
 GS_INLINE void with_edge(const Job& job, const Block<T, D, K>& block, Visit visit) {
   if constexpr (K == 2)
+    if (job.picks) return visit(Picked<T, D>(job, block));
+  if constexpr (K == 2)
     if (job.windowed) return visit(Edge<T, D, K, Reading::window>(job, block));
   if (job.short_offsets) return visit(Edge<T, D, K, Reading::near>(job, block));
   visit(Edge<T, D, K, Reading::far>(job, block));
@@ -126,18 +147,16 @@ template <int d, class T, int D, int K, class Source>
 GS_INLINE Vec<T> value_from(const Source& source, const Block<T, D, K>& block, int p, typename Source::Cursor cursor) {
   if constexpr (K == 1) {
     return source.only_tap(cursor, p);
-  } else if constexpr (d == D - 1) {
-    Vec<T> tap[K];
-    source.taps(cursor, p, tap);
-    Vec<T> sum = tap[0] * weight_at(block, d, 0, p);
-    for (int k = 1; k < K; ++k) sum = mul_add<T>(tap[k], weight_at(block, d, k, p), sum);
-    return sum;
   } else {
-    Vec<T> sum{};
-    for (int k = 0; k < K; ++k) {
-      const Vec<T> row = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
-      sum = k == 0 ? row * weight_at(block, d, 0, p) : mul_add<T>(row, weight_at(block, d, k, p), sum);
-    }
+    Vec<T> part[K];  // taps, or rows of them
+    if constexpr (d == D - 1) source.taps(cursor, p, part);
+    else
+#pragma GCC unroll 4
+      for (int k = 0; k < K; ++k)
+        part[k] = value_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
+    source.template pick<d>(p, part);
+    Vec<T> sum = part[0] * weight_at(block, d, 0, p);
+    for (int k = 1; k < K; ++k) sum = mul_add<T>(part[k], weight_at(block, d, k, p), sum);
     return sum;
   }
 }
@@ -147,21 +166,24 @@ template <class T, int D> struct Jet { Vec<T> value, along[D]; };
 
 template <int d, class T, int D, int K, class Source>
 GS_INLINE Jet<T, D> jet_from(const Source& source, const Block<T, D, K>& block, int p, typename Source::Cursor cursor) {
-  Jet<T, D> sum;
-  Vec<T> tap[K];
-  if constexpr (d == D - 1) source.taps(cursor, p, tap);
-  for (int k = 0; k < K; ++k) {
-    const Vec<T> w = load<Vec<T>>(block.weight[d][k] + p), dw = load<Vec<T>>(block.derivative[d][k] + p);
-    if constexpr (d == D - 1) {
-      sum.value = k == 0 ? tap[k] * w : mul_add<T>(tap[k], w, sum.value);
-      sum.along[d] = k == 0 ? tap[k] * dw : mul_add<T>(tap[k], dw, sum.along[d]);
-    } else {
+  Vec<T> value[K], along[D][K];  // of taps, or of rows of them
+  if constexpr (d == D - 1) source.taps(cursor, p, value);
+  else
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) {
       const Jet<T, D> row = jet_from<d + 1, T, D, K>(source, block, p, source.template step<d>(cursor, p, k));
-      sum.value = k == 0 ? row.value * w : mul_add<T>(row.value, w, sum.value);
-      sum.along[d] = k == 0 ? row.value * dw : mul_add<T>(row.value, dw, sum.along[d]);
-      for (int e = d + 1; e < D; ++e)
-        sum.along[e] = k == 0 ? row.along[e] * w : mul_add<T>(row.along[e], w, sum.along[e]);
+      value[k] = row.value;
+      for (int e = d + 1; e < D; ++e) along[e][k] = row.along[e];
     }
+  source.template pick<d>(p, value);
+  for (int e = d + 1; e < D; ++e) source.template pick<d>(p, along[e]);
+  Jet<T, D> sum;
+#pragma GCC unroll 4
+  for (int k = 0; k < K; ++k) {
+    const Vec<T> w = weight_at(block, d, k, p), dw = block.derivative_at(d, k, p);
+    sum.value = k == 0 ? value[k] * w : mul_add<T>(value[k], w, sum.value);
+    sum.along[d] = k == 0 ? value[k] * dw : mul_add<T>(value[k], dw, sum.along[d]);
+    for (int e = d + 1; e < D; ++e) sum.along[e] = k == 0 ? along[e][k] * w : mul_add<T>(along[e][k], w, sum.along[e]);
   }
   return sum;
 }

@@ -48,7 +48,7 @@ template <class T, int D, int K> void make_turned(const Second& job, SecondBlock
         u = slope == Vec<T>{} ? Vec<T>{} : u;
         if (block.any_dead) u = silence_dead<T, D, K>(block, p, u);
         for (int k = 0; k < K; ++k) {
-          store(block.turned[d][k] + p, u * load<Vec<T>>(block.derivative[d][k] + p));
+          store(block.turned[d][k] + p, u * block.derivative_at(d, k, p));
           if (degree < 2) continue;
           Vec<T> curve = polynomial<T>(bend[k], degree - 2, t);
           if (signs)
@@ -72,7 +72,7 @@ GS_INLINE Twice<T, D> twice_from(const Source& source, const Source& other, cons
     if constexpr (BOTH) other.taps(by, p, tap_by);
   }
   for (int k = 0; k < K; ++k) {
-    const Vec<T> w = load<Vec<T>>(block.weight[d][k] + p), dw = load<Vec<T>>(block.derivative[d][k] + p);
+    const Vec<T> w = load<Vec<T>>(block.weight[d][k] + p), dw = block.derivative_at(d, k, p);
     const Vec<T> uw = load<Vec<T>>(block.turned[d][k] + p), udw = CURVED ? load<Vec<T>>(block.bent[d][k] + p) : Vec<T>{};
     if constexpr (d == D - 1) {
       all.value = mul_add<T>(tap[k], w, all.value);

@@ -17,6 +17,7 @@ namespace gridsample::GS_TARGET {
 
 using std::int32_t;
 using std::int64_t;
+using std::uint8_t;
 
 template <class T> inline constexpr int lanes = GS_BYTES / int(sizeof(T));
 
@@ -36,6 +37,14 @@ template <class T> using Vec = typename Vector<T>::type;
 template <class T> using Index = typename Vector<T>::index;
 template <class T> using Mask = decltype(Vec<T>{} < Vec<T>{});
 
+// What tells lanes apart where it is kept: whole lanes of 0 or -1, or, where the machine chooses by them, bits.
+template <class T> struct FlagsOf { using type = Mask<T>; };
+#if defined(__AVX512VL__)
+template <> struct FlagsOf<float> { using type = uint8_t; };
+template <> struct FlagsOf<double> { using type = uint8_t; };
+#endif
+template <class T> using Flags = typename FlagsOf<T>::type;
+
 template <class T> GS_INLINE T peek(const char* p) {
   T value;
   __builtin_memcpy(&value, p, sizeof value);
@@ -51,11 +60,9 @@ template <class V> GS_INLINE void store(void* p, V value) { __builtin_memcpy(p, 
 
 // A store past the caches, to memory aligned to a whole vector; `settle` before anybody else reads it.
 template <class V> GS_INLINE void stream(void* p, V value) {
-#if defined(__AVX512F__) && GS_BYTES == 64
-  _mm512_stream_si512((__m512i*)p, (__m512i)value);
-#elif defined(__AVX2__) && GS_BYTES == 32
+#if defined(__AVX2__)
   _mm256_stream_si256((__m256i*)p, (__m256i)value);
-#elif defined(__SSE2__) && GS_BYTES == 16
+#elif defined(__SSE2__)
   _mm_stream_si128((__m128i*)p, (__m128i)value);
 #else
   store(p, value);
@@ -77,6 +84,10 @@ template <class T> GS_INLINE Vec<T> larger(Vec<T> a, Vec<T> b);
 template <class T> GS_INLINE Vec<T> absolute(Vec<T> a) {
   return (Vec<T>)((Mask<T>)a & ~(Mask<T>)(-Vec<T>{}));  // all but the sign
 }
+
+template <class T> GS_INLINE Flags<T> flags_of(Mask<T> m) { return m; }
+template <class T> GS_INLINE Vec<T> choose(Flags<T> f, Vec<T> yes, Vec<T> no) { return f ? yes : no; }
+template <class T> GS_INLINE Vec<T> keep(Flags<T> f, Vec<T> value) { return (Vec<T>)((Mask<T>)value & f); }  // else zero
 
 template <class M> GS_INLINE bool any_generic(M m) {
   bool found = false;
@@ -120,6 +131,26 @@ template <class T> GS_INLINE Offset<T> widen_generic(Index<T> index) {
   return load_offset<T>(lane);
 }
 template <class T> GS_INLINE Offset<T> widen(Index<T> i) { return widen_generic<T>(i); }
+
+// The first `count` lanes, from and to memory that may end behind them; the other lanes are zero.
+template <class T> GS_INLINE Vec<T> load_first(const char* from, int count) {
+  Vec<T> value{};
+  for (int l = 0; l < count; ++l) value[l] = peek<T>(from + l * int64_t(sizeof(T)));
+  return value;
+}
+template <class T> GS_INLINE void store_first(char* to, Vec<T> value, int count) {
+  alignas(64) T lane[lanes<T>];
+  store(lane, value);
+  for (int l = 0; l < count; ++l) poke<T>(to + l * int64_t(sizeof(T)), lane[l]);
+}
+
+// Lane `last`, in every lane behind it too.
+template <class T> GS_INLINE Vec<T> hold(Vec<T> value, int last) {
+  alignas(64) T lane[lanes<T>];
+  store(lane, value);
+  for (int l = last + 1; l < lanes<T>; ++l) lane[l] = lane[last];
+  return load<Vec<T>>(lane);
+}
 
 // One element, and N adjacent elements, from each lane's own address base + offset[lane].
 template <class T, class I> GS_INLINE Vec<T> gather_generic(const char* base, const I* offset) {
@@ -242,10 +273,11 @@ template <class T> GS_INLINE Vec<T> round_down_generic(Vec<T> x) {
 
 }  // namespace gridsample::GS_TARGET
 
-#if defined(__AVX512F__) && GS_BYTES == 64
-#include "simd_avx512.hpp"
-#elif defined(__AVX2__) && GS_BYTES == 32
+#if defined(__AVX2__)
 #include "simd_avx2.hpp"
+#if defined(__AVX512VL__)
+#include "simd_avx512.hpp"
+#endif
 #else  // the machine's baseline: SSE2, or NEON
 namespace gridsample::GS_TARGET {
 

@@ -59,6 +59,10 @@ template <> GS_INLINE void load_components<float, 2>(const char* from, Vec<float
   out[0] = (Vec<float>)_mm256_shuffle_ps(even, odd, 0x88);
   out[1] = (Vec<float>)_mm256_shuffle_ps(even, odd, 0xDD);
 }
+template <> GS_INLINE Vec<float> hold<float>(Vec<float> value, int last) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return (Vec<float>)_mm256_permutevar8x32_ps((__m256)value, _mm256_min_epi32(lane, _mm256_set1_epi32(last)));
+}
 // Plain loads, not AVX2's gather: on Zen 3 a gather of 8 costs about as much as the 8 loads and the inserts twice over.
 template <class I> GS_INLINE Vec<float> gather_eight(const char* base, const I* o) {
   const auto at = [=](int l) { return peek<float>(base + o[l]); };

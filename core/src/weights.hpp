@@ -22,6 +22,7 @@ template <class T, int degree> GS_INLINE Vec<T> polynomial_of(const T* coefficie
 
 template <class T, int D, int K> void weigh(const Problem& problem, Block<T, D, K>& block, bool gradient) {
   const int degree = problem.kernel.degree;
+  block.bends = -1;
   for (int k = 0; k < K; ++k) {
     T value[table::max_degree + 1], slope[table::max_degree + 1] = {};
     for (int power = 0; power <= degree; ++power) value[power] = T(problem.kernel.coefficient[k][power]);

@@ -70,6 +70,7 @@ def process(rank: int, meeting: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=PROCESSES)
     for case in CASES:
         check(*case)
+    torch.distributed.barrier()  # else a process may tear down what the other still waits on
     torch.distributed.destroy_process_group()
 
 
