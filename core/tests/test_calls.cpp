@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "arrays.hpp"
+#include "gridsample/blocks.hpp"
 #include "oracle.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -122,6 +123,57 @@ void test_fork(double expected) {
 #endif
 }
 
+// Blocks belong to one holder at a time: each writes all of its own, and finds it as it was.
+void hold_blocks(std::uint64_t mark) {
+  struct Held {
+    char* memory;
+    std::int64_t bytes;
+    std::uint64_t mark;
+  };
+  std::vector<Held> held;
+  Random random(mark);
+  for (int turn = 0; turn < 60; ++turn) {
+    if (held.size() < 4 && random() % 3) {
+      const std::int64_t bytes = least_block + pick(random, 0, 3) * (1 << 20);
+      char* const memory = static_cast<char*>(take_block(bytes));
+      if (!memory) return;  // not on this system
+      held.push_back({memory, bytes, mark << 32 | std::uint64_t(turn)});
+      for (std::int64_t at = 0; at + 8 <= bytes; at += 512) std::memcpy(memory + at, &held.back().mark, 8);
+    } else if (!held.empty()) {
+      const Held one = held.front();
+      held.erase(held.begin());
+      for (std::int64_t at = 0; at + 8 <= one.bytes; at += 512)
+        CHECK(std::memcmp(one.memory + at, &one.mark, 8) == 0, "another wrote into a block");
+      give_block(one.memory, one.bytes);
+    }
+  }
+  for (const Held& one : held) give_block(one.memory, one.bytes);
+}
+
+void test_blocks() {
+  if (void* const block = take_block(least_block)) {
+    give_block(block, least_block);
+    CHECK(take_block(least_block) == block, "what was given back was not kept");
+    void* const other = take_block(least_block);
+    CHECK(other != block, "one block twice");
+    give_block(block, least_block);
+    give_block(other, least_block);
+  }
+  std::vector<std::thread> crowd;
+  for (int i = 0; i < 4; ++i) crowd.emplace_back([i] { hold_blocks(std::uint64_t(i) + 1); });
+#if defined(__unix__) || defined(__APPLE__)
+  const pid_t child = fork();  // perhaps while one of them has the lock
+  if (child == 0) {
+    alarm(60);
+    hold_blocks(9);
+    _exit(0);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0, "blocks after a fork: %d", status);
+#endif
+  for (std::thread& one : crowd) one.join();
+}
+
 }  // namespace
 
 int main() {
@@ -129,5 +181,6 @@ int main() {
   const double expected = checksum(1);
   test_many_threads(expected);
   test_fork(expected);
+  test_blocks();
   std::puts("calls: ok");
 }

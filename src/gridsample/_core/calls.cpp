@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "gridsample/blocks.hpp"
+
 namespace gridsample::python {
 
 std::uint64_t Key::hash() const {
@@ -205,7 +207,8 @@ void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::objec
                 nb::object unusual) {
   Library library{std::move(kind), std::move(resolve),   std::move(empty),  std::move(threads),
                   std::move(busy), std::move(recording), std::move(levels), std::move(unusual),
-                  describer(exchange), Maker::from(maker), Peeks::from(peeks)};
+                  nullptr, nullptr, Maker::from(maker), Peeks::from(peeks)};
+  if (const dlpack::Exchange* table = exchange_of(exchange)) library.describe = table->describe, library.adopt = table->adopt;
   std::lock_guard<nb::ft_mutex> lock(mutex_);
   const std::size_t count = count_.load();
   if (count == most_libraries) throw std::length_error("Calls: expected at most 4 libraries, got another");
@@ -276,6 +279,48 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
   return call;
 }
 
+namespace {
+
+// What an array in a block belongs to.
+struct Held : dlpack::Managed {
+  std::array<std::int64_t, gs::max_rank> shape, strides;
+  std::int64_t bytes;
+};
+
+// A large new array in memory that an earlier one may have left (gridsample/blocks.hpp); null with no error set if there is none.
+nb::object in_block(dlpack::Adopt adopt, const Result& result, gs::View& view) {
+  const int item = gs::bytes_of(result.view.scalar);
+  const double bytes = numbers(result.view) * item;
+  if (bytes < double(gs::least_block) || bytes > 1e15) return {};
+  auto held = std::make_unique<Held>();
+  held->bytes = std::int64_t(bytes);
+  void* const memory = gs::take_block(held->bytes);
+  if (!memory) return {};
+  std::copy_n(result.view.shape, gs::max_rank, held->shape.begin());
+  held->strides = result.strides;
+  held->version = {dlpack::major_version, dlpack::minor_version};
+  held->owner = nullptr;
+  held->flags = 0;
+  held->drop = [](dlpack::Managed* self) {
+    const std::unique_ptr<Held> own(static_cast<Held*>(self));
+    gs::give_block(own->tensor.data, own->bytes);
+  };
+  held->tensor = {memory, {dlpack::cpu, 0}, result.view.rank, {dlpack::floating, std::uint8_t(8 * item), 1},
+                  held->shape.data(), held->strides.data(), 0};
+  void* made = nullptr;
+  if (adopt(held.get(), &made) != 0) {
+    gs::give_block(memory, held->bytes);
+    PyErr_Clear();
+    return {};
+  }
+  held.release();  // to the array
+  view = result.view;
+  view.data = static_cast<char*>(memory);
+  return nb::steal(static_cast<PyObject*>(made));
+}
+
+}  // namespace
+
 // A new array, and where it lies; null with no error set if that cannot be seen.
 nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
   const Maker& maker = library.maker;
@@ -292,6 +337,8 @@ nb::object Calls::make(const Library& library, const Result& result, Source& to)
     to.view.data = static_cast<char*>(data);
     return nb::steal(made);
   }
+  if (library.adopt && maker.empty && is_computed(result.view.scalar))
+    if (nb::object array = in_block(library.adopt, result, to.view)) return array;
   PyObject* made = PyObject_Call(library.empty.ptr(), result.arguments.ptr(), result.keywords.ptr());
   if (!made) throw nb::python_error();
   nb::object array = nb::steal(made);

@@ -7,7 +7,7 @@
 
 namespace gridsample::dlpack {
 
-inline constexpr std::uint32_t major_version = 1;
+inline constexpr std::uint32_t major_version = 1, minor_version = 3;
 inline constexpr std::int32_t cpu = 1;           // DLDeviceType kDLCPU
 // DLDataTypeCode kDLInt, kDLUInt, kDLFloat, kDLBfloat, kDLBool
 inline constexpr std::uint8_t whole = 0, natural = 1, floating = 2, brain = 4, boolean = 6;
@@ -39,9 +39,24 @@ struct Header {
 // Non-zero where they failed, with a Python error set. The tensor's memory stays its owner's.
 using Describe = int (*)(void* object, Tensor* out);
 
+// A tensor with its owner, who is told by `drop` when nobody needs it any more: from any thread, with no error to be set.
+struct Managed {
+  struct Version {
+    std::uint32_t major, minor;
+  } version;
+  void* owner;
+  void (*drop)(Managed* self);
+  std::uint64_t flags;
+  Tensor tensor;
+};
+
+// An array of that memory, which then is the array's; non-zero where that failed, and nothing was taken.
+using Adopt = int (*)(Managed* tensor, void** object);
+
 struct Exchange {
   Header header;
-  void *allocate, *to_managed, *from_managed;  // not used here
+  void *allocate, *to_managed;  // not used here
+  Adopt adopt;
   Describe describe;                           // may be null
   void* current_stream;
 };

@@ -66,14 +66,14 @@ const void* tensor_of(nb::handle tensor) {
   return address;
 }
 
-dlpack::Describe describer(nb::handle capsule) {
+const dlpack::Exchange* exchange_of(nb::handle capsule) {
   if (capsule.is_none()) return nullptr;
   const auto* table = static_cast<const dlpack::Exchange*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::capsule));
   if (!table) throw nb::python_error();
   if (table->header.major != dlpack::major_version || !table->describe)
     throw std::invalid_argument("Calls: expected a DLPack exchange table of version 1 that describes arrays in place, "
                                 "got version " + std::to_string(table->header.major) + "; pass none");
-  return table->describe;
+  return table;
 }
 
 bool is_true(nb::handle answer) {

@@ -53,14 +53,15 @@ struct Library {
   nb::object levels;     // the module that counts the levels of forward-mode derivatives, or None
   nb::object unusual;    // methods that say whether one array's memory does not mean what it says
   dlpack::Describe describe = nullptr;  // null: the buffer protocol
+  dlpack::Adopt adopt = nullptr;        // null: large results come from `empty`, as all do
   Maker maker;
   Peeks peeks;
 };
 
 // The C++ object of a torch tensor, whose address its Python half shows as an attribute.
 const void* tensor_of(nb::handle tensor);
-// The function of a DLPack exchange table, or null for None.
-dlpack::Describe describer(nb::handle capsule);
+// A DLPack exchange table, or null for None.
+const dlpack::Exchange* exchange_of(nb::handle capsule);
 // As Python's bool(answer).
 bool is_true(nb::handle answer);
 
