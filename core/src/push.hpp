@@ -195,8 +195,9 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
   for (int row = 0; row < block.rows; ++row) {
     char* to = out.data + block.outer_grad_coords + block.row_offset(out, row);
     const int64_t next = row + ahead < block.rows ? block.row_offset(out, row + ahead) - block.row_offset(out, row) : 0;
+    const int64_t asked = out.col <= 64 ? lanes<T> * out.col : 0;  // bytes of a vector's points, if they are neighbours
     for (int col = 0; col < block.cols; col += lanes<T>) {
-      for (int64_t line = 0; line < lanes<T> * out.col; line += 64) __builtin_prefetch(to + col * out.col + next + line, 1);
+      for (int64_t line = 0; line < asked; line += 64) __builtin_prefetch(to + col * out.col + next + line, 1);
       Vec<T> along[D];
       for (int d = 0, p = row * block.pitch + col; d < D; ++d)
         along[d] = single ? Vec<T>{} + gradient_along(block, d, p) : load<Vec<T>>(block.total[d] + p);
