@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "gridsample/blocks.hpp"
-
 namespace gridsample::python {
 
 std::uint64_t Key::hash() const {
@@ -279,48 +277,6 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
   return call;
 }
 
-namespace {
-
-// What an array in a block belongs to.
-struct Held : dlpack::Managed {
-  std::array<std::int64_t, gs::max_rank> shape, strides;
-  std::int64_t bytes;
-};
-
-// A large new array in memory that an earlier one may have left (gridsample/blocks.hpp); null with no error set if there is none.
-nb::object in_block(dlpack::Adopt adopt, const Result& result, gs::View& view) {
-  const int item = gs::bytes_of(result.view.scalar);
-  const double bytes = numbers(result.view) * item;
-  if (bytes < double(gs::least_block) || bytes > 1e15) return {};
-  auto held = std::make_unique<Held>();
-  held->bytes = std::int64_t(bytes);
-  void* const memory = gs::take_block(held->bytes);
-  if (!memory) return {};
-  std::copy_n(result.view.shape, gs::max_rank, held->shape.begin());
-  held->strides = result.strides;
-  held->version = {dlpack::major_version, dlpack::minor_version};
-  held->owner = nullptr;
-  held->flags = 0;
-  held->drop = [](dlpack::Managed* self) {
-    const std::unique_ptr<Held> own(static_cast<Held*>(self));
-    gs::give_block(own->tensor.data, own->bytes);
-  };
-  held->tensor = {memory, {dlpack::cpu, 0}, result.view.rank, {dlpack::floating, std::uint8_t(8 * item), 1},
-                  held->shape.data(), held->strides.data(), 0};
-  void* made = nullptr;
-  if (adopt(held.get(), &made) != 0) {
-    gs::give_block(memory, held->bytes);
-    PyErr_Clear();
-    return {};
-  }
-  held.release();  // to the array
-  view = result.view;
-  view.data = static_cast<char*>(memory);
-  return nb::steal(static_cast<PyObject*>(made));
-}
-
-}  // namespace
-
 // A new array, and where it lies; null with no error set if that cannot be seen.
 nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
   const Maker& maker = library.maker;
@@ -338,7 +294,12 @@ nb::object Calls::make(const Library& library, const Result& result, Source& to)
     return nb::steal(made);
   }
   if (library.adopt && maker.empty && is_computed(result.view.scalar))
-    if (nb::object array = in_block(library.adopt, result, to.view)) return array;
+    if (nb::object array = array_in_block(library.adopt, result.view, result.strides.data(), to.view.data)) {
+      char* const data = to.view.data;
+      to.view = result.view;
+      to.view.data = data;
+      return array;
+    }
   PyObject* made = PyObject_Call(library.empty.ptr(), result.arguments.ptr(), result.keywords.ptr());
   if (!made) throw nb::python_error();
   nb::object array = nb::steal(made);

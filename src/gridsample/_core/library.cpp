@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "library.hpp"
 
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <stdexcept>
 #include <string>
+
+#include "gridsample/blocks.hpp"
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -16,6 +21,12 @@ template <typename Function>
 void address(Function& function, nb::handle number) {
   function = reinterpret_cast<Function>(nb::cast<std::uintptr_t>(number));
 }
+
+// What an array in a block belongs to.
+struct Held : dlpack::Managed {
+  std::array<std::int64_t, max_rank> shape, strides;
+  std::int64_t bytes;
+};
 
 }  // namespace
 
@@ -74,6 +85,37 @@ const dlpack::Exchange* exchange_of(nb::handle capsule) {
     throw std::invalid_argument("Calls: expected a DLPack exchange table of version 1 that describes arrays in place, "
                                 "got version " + std::to_string(table->header.major) + "; pass none");
   return table;
+}
+
+nb::object array_in_block(dlpack::Adopt adopt, const View& like, const std::int64_t* strides, char*& data) {
+  const int item = bytes_of(like.scalar);
+  double bytes = item;
+  for (int i = 0; i < like.rank; ++i) bytes *= double(like.shape[i]);
+  if (bytes < double(least_block) || bytes > 1e15) return {};
+  auto held = std::make_unique<Held>();
+  held->bytes = std::int64_t(bytes);
+  void* const memory = take_block(held->bytes);
+  if (!memory) return {};
+  std::copy_n(like.shape, like.rank, held->shape.begin());
+  std::copy_n(strides, like.rank, held->strides.begin());
+  held->version = {dlpack::major_version, dlpack::minor_version};
+  held->owner = nullptr;
+  held->flags = 0;
+  held->drop = [](dlpack::Managed* self) {
+    const std::unique_ptr<Held> own(static_cast<Held*>(self));
+    give_block(own->tensor.data, own->bytes);
+  };
+  held->tensor = {memory, {dlpack::cpu, 0}, like.rank, {dlpack::floating, std::uint8_t(8 * item), 1},
+                  held->shape.data(), held->strides.data(), 0};
+  void* made = nullptr;
+  if (adopt(held.get(), &made) != 0) {
+    give_block(memory, held->bytes);
+    PyErr_Clear();
+    return {};
+  }
+  held.release();  // to the array
+  data = static_cast<char*>(memory);
+  return nb::steal(static_cast<PyObject*>(made));
 }
 
 bool is_true(nb::handle answer) {
