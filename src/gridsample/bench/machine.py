@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 # Set, these change what is measured; unset ones are left out of the file.
-VARIABLES = ("GRIDSAMPLE_TARGET", "GRIDSAMPLE_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "ATEN_CPU_CAPABILITY")
+VARIABLES = (
+    "GRIDSAMPLE_TARGET",
+    "GRIDSAMPLE_NUM_THREADS",
+    "GRIDSAMPLE_KEEP_MIB",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "ATEN_CPU_CAPABILITY",
+)
 MEASURED = ("core", "src", "CMakeLists.txt", "pyproject.toml")
 
 

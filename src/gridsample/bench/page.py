@@ -22,7 +22,9 @@ INTRO = """# Benchmarks
 Each row times our call and a peer's on the same arrays in one run, in turn, with the same number of threads. The
 **ratio** is the peer's median time over ours: above 1 we are faster; rows below 1, and summaries that hold one, are
 **bold**: there we lose. Beside it the quartiles of the ratio taken round by round; on a noisy machine they need not
-enclose the ratio of the medians. Both calls allocate their results; *out=* is our time into an output that is kept.
+enclose the ratio of the medians. Both calls allocate their results and drop them before the next call; on Linux our
+large results for torch then find their memory again ([0020](design/0020-kept-memory.md), from 2026-11-22 on), as those
+of a program that samples in a loop do. *out=* is our time into an output that is kept.
 *limit* is the time the machine takes to stream the bytes that must move (grid, the part of the image it covers, output,
 each once) through its threads and do nothing with them; *over limit* is our time over that. Results are compared before
 they are timed; a case whose results differ is not timed but named. *backward* is both gradients through autograd;
