@@ -60,7 +60,7 @@ GS_INLINE void add_up(const Attention& job, const Places<T, G, D>& block, const 
   if constexpr (WHOLE)
     for (int v = 0; v < V; ++v) store(out + v * int64_t(sizeof(Vec<T>)), sum[v]);
   else
-    for (int l = 0; l < count; ++l) poke<T>(out + l * int64_t(sizeof(T)), sum[0][l]);
+    store_first<T>(out, sum[0], count);
 }
 
 template <class T, class G, int D> void attention_forward(const Job& base, int64_t task, Scratch& scratch) {

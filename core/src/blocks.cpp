@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -40,7 +42,10 @@ class Store {
     if (const char* text = std::getenv("GRIDSAMPLE_KEEP_MIB")) {
       char* end = nullptr;
       const long long mib = std::strtoll(text, &end, 10);
-      if (end != text && *end == 0 && mib >= 0 && mib < (1ll << 40)) most_ = mib << 20;
+      if (end == text || *end != 0 || mib < 0 || mib > 1ll << 40)
+        throw std::invalid_argument("GRIDSAMPLE_KEEP_MIB: expected a whole number of MiB from 0 on, got '" + std::string(text) +
+                                    "'; give one or unset it");
+      most_ = mib << 20;
     }
   }
 

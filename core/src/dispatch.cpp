@@ -168,12 +168,11 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   const Axis& fastest = problem.axis[axes - 1];
   const bool stays = fastest.fold_coordinate || fastest.rule.family != table::Family::periodic;
   job.windowed = job.short_offsets && job.unit_column && stays && job.size[axes - 1] >= 2;
-  job.windows = job.picks = true;
+  job.windows = true;
   for (int d = 0; d < axes; ++d) {
     const Axis& axis = problem.axis[d];
     job.small = job.small || job.size[d] <= small_axis;
     job.windows = job.windows && (axis.fold_coordinate || axis.rule.family != table::Family::periodic);
-    job.picks = job.picks && job.size[d] >= 2;
   }
 
   job.outer_rank = std::max(points - 2, 0);
@@ -191,7 +190,8 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   const bool adds = arrays.target && (taps == 1 || (taps == 2 && !arrays.grad_coords));
   const bool enough = job.channels >= (job.narrow ? 5 : adds ? 3 : 4);
   job.channels_last = !arrays.jacobian && enough && job.image_channel == job.item && job.values.channel == job.item;
-  job.picks = job.picks && taps == 2 && job.windowed && job.windows && !job.buries && !job.narrow && !job.channels_last && arrays.image;
+  job.picks = taps == 2 && job.windowed && job.windows && !job.buries && !job.narrow && !job.channels_last && arrays.image &&
+              std::all_of(job.size, job.size + axes, [](std::int64_t n) { return n >= 2; });
   cut_tiles(job, taps);
   if (problem.given == Given::control) lay_control(job, coords);
   job.channel_blocks = 1;

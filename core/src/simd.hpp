@@ -39,7 +39,7 @@ template <class T> using Mask = decltype(Vec<T>{} < Vec<T>{});
 
 // What tells lanes apart where it is kept: whole lanes of 0 or -1, or, where the machine chooses by them, bits.
 template <class T> struct FlagsOf { using type = Mask<T>; };
-#if defined(__AVX512VL__)
+#if defined(__AVX512VL__) && GS_BYTES == 32
 template <> struct FlagsOf<float> { using type = uint8_t; };
 template <> struct FlagsOf<double> { using type = uint8_t; };
 #endif
@@ -60,9 +60,9 @@ template <class V> GS_INLINE void store(void* p, V value) { __builtin_memcpy(p, 
 
 // A store past the caches, to memory aligned to a whole vector; `settle` before anybody else reads it.
 template <class V> GS_INLINE void stream(void* p, V value) {
-#if defined(__AVX2__)
+#if defined(__AVX2__) && GS_BYTES == 32
   _mm256_stream_si256((__m256i*)p, (__m256i)value);
-#elif defined(__SSE2__)
+#elif defined(__SSE2__) && GS_BYTES == 16
   _mm_stream_si128((__m128i*)p, (__m128i)value);
 #else
   store(p, value);
@@ -273,7 +273,7 @@ template <class T> GS_INLINE Vec<T> round_down_generic(Vec<T> x) {
 
 }  // namespace gridsample::GS_TARGET
 
-#if defined(__AVX2__)
+#if defined(__AVX2__) && GS_BYTES == 32  // not where a compiler is told to use AVX2 for the baseline, too
 #include "simd_avx2.hpp"
 #if defined(__AVX512VL__)
 #include "simd_avx512.hpp"

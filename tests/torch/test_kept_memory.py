@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -99,19 +99,14 @@ def test_layout_and_kind(channels_last):
 def test_dropped_by_another_thread():
     image, grid = case()
     want = plain(image, grid)
-    wrong = []
 
-    def work():
+    def work(_):
         for _ in range(5):
-            results = [gs.grid_sample(image, grid) for _ in range(2)]
-            wrong.extend(r for r in results if not torch.allclose(r, want, rtol=0, atol=1e-6))
+            for result in [gs.grid_sample(image, grid) for _ in range(2)]:
+                torch.testing.assert_close(result, want, rtol=0, atol=1e-6)
 
-    crowd = [threading.Thread(target=work) for _ in range(4)]
-    for one in crowd:
-        one.start()
-    for one in crowd:
-        one.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as crowd:
+        list(crowd.map(work, range(4)))
 
 
 def test_shared_and_copied():
@@ -134,6 +129,12 @@ print(gs.grid_sample(image, grid).untyped_storage().resizable())
 def test_none_is_kept_if_so_asked():
     assert run(PROGRAM).split() == ["False"]
     assert run(PROGRAM, GRIDSAMPLE_KEEP_MIB="0").split() == ["True"]
+
+
+@linux
+def test_a_bound_that_is_none_is_refused():
+    with pytest.raises(AssertionError, match="ValueError: GRIDSAMPLE_KEEP_MIB: expected a whole number of MiB"):
+        run(PROGRAM, GRIDSAMPLE_KEEP_MIB="lots")
 
 
 BOUNDED = """

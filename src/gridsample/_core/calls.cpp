@@ -294,12 +294,7 @@ nb::object Calls::make(const Library& library, const Result& result, Source& to)
     return nb::steal(made);
   }
   if (library.adopt && maker.empty && is_computed(result.view.scalar))
-    if (nb::object array = array_in_block(library.adopt, result.view, result.strides.data(), to.view.data)) {
-      char* const data = to.view.data;
-      to.view = result.view;
-      to.view.data = data;
-      return array;
-    }
+    if (nb::object array = array_in_block(library.adopt, result.view, result.strides.data(), to.view)) return array;
   PyObject* made = PyObject_Call(library.empty.ptr(), result.arguments.ptr(), result.keywords.ptr());
   if (!made) throw nb::python_error();
   nb::object array = nb::steal(made);

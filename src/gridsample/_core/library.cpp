@@ -87,7 +87,7 @@ const dlpack::Exchange* exchange_of(nb::handle capsule) {
   return table;
 }
 
-nb::object array_in_block(dlpack::Adopt adopt, const View& like, const std::int64_t* strides, char*& data) {
+nb::object array_in_block(dlpack::Adopt adopt, const View& like, const std::int64_t* strides, View& view) {
   const int item = bytes_of(like.scalar);
   double bytes = item;
   for (int i = 0; i < like.rank; ++i) bytes *= double(like.shape[i]);
@@ -114,7 +114,8 @@ nb::object array_in_block(dlpack::Adopt adopt, const View& like, const std::int6
     return {};
   }
   held.release();  // to the array
-  data = static_cast<char*>(memory);
+  view = like;
+  view.data = static_cast<char*>(memory);
   return nb::steal(static_cast<PyObject*>(made));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine asks of an array library without going through Python: where an array lies, whether somebody watches the
-// calls, and, of torch, a new tensor, small or large. docs/design/0009 says why each question is asked and why the answers can be trusted.
+// calls, and, of torch, a new tensor, small or large. docs/design/0009 says why each question is asked and why the answers
+// can be trusted.
 #pragma once
 #include <nanobind/nanobind.h>
 
@@ -63,9 +64,9 @@ struct Library {
 const void* tensor_of(nb::handle tensor);
 // A DLPack exchange table, or null for None.
 const dlpack::Exchange* exchange_of(nb::handle capsule);
-// A large new array in memory that an earlier one may have left (gridsample/blocks.hpp), shaped like `like`, strides in elements;
-// null with no error set if there is none.
-nb::object array_in_block(dlpack::Adopt adopt, const gridsample::View& like, const std::int64_t* strides, char*& data);
+// A large new array shaped like `like`, strides in elements, in memory that an earlier one may have left (gridsample/blocks.hpp),
+// and where it lies; null with no error set if there is none.
+nb::object array_in_block(dlpack::Adopt adopt, const View& like, const std::int64_t* strides, View& view);
 // As Python's bool(answer).
 bool is_true(nb::handle answer);
 
