@@ -194,6 +194,7 @@ def test_loops_include_no_header_with_inline_functions():
         "control.cpp",
         "control.hpp",
         "dispatch.cpp",
+        "matrix.cpp",
         "memory.cpp",
         "prefilter.cpp",
         "tables.cpp",

@@ -67,7 +67,8 @@ template <class T, int D, int K> struct Block {
     alignas(64) int64_t far[D][K][capacity];
   } tap_offset;
   alignas(64) MaskLane<T> hole[D][K][capacity];  // -1 where that tap reads no pixel
-  Picks<T> picks[D][K == 2 ? vectors : 1];  // if edge and job.picks; `offset` is then that of the first of the pixels
+  // if edge and job.picks, in place of folded taps; `offset` is then that of the first of the pixels
+  Picks<T> picks[D][K == 2 ? vectors : 1];
   alignas(64) T sum[D][capacity], total[D][capacity];  // of the coordinates' gradient, over channels and over the batch
   Dead dead[capacity];
   int64_t origin;  // what offsets count from, in bytes: so they fit 32 bits in images of any size

@@ -208,10 +208,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   // Fills points of an image whose boundaries are of these kinds as ones at the rim.
   template <bool CLAMPS> GS_INLINE void store_rim(const Index<T>* first, int p) const {
     if constexpr (K == 2)
-      if (job.picks) {
-        set_picks(job, block, first, p);
-        if (!job.target) return;
-      }
+      if (job.picks) return set_picks(job, block, first, p);
     Tap joined{};
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
@@ -247,22 +244,23 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     return true;
   }
 
-  // One tap, and no folding but clipping: pixels may be kept inside, and come to an offset, before they are integers.
+  // One tap, and no folding but clipping: pixels may be kept inside, and come to an offset, before they are integers. Then
+  // the order of the axes does not matter: rulers and steps are those of the components here.
   template <bool CLAMPS> GS_INLINE bool fill_pixels_quickly(const Points<T, D>& points, int p) const {
-    Vec<T> x[D], offset{};
-    Mask<T> tame = ~Mask<T>{}, hole{};
+    Vec<T> x[D], sum, offset;
+    Mask<T> hole{};
 #pragma GCC unroll 3
-    for (int d = 0; d < D; ++d) {
-      x[d] = position(ruler[d], along(points, d));
-      tame &= calm<T>(x[d]);  // infinity may have an answer of its own, as NaN has
+    for (int c = 0; c < D; ++c) {
+      x[c] = position(ruler[c], points.component[c]);
+      sum = c == 0 ? x[c] : sum + x[c];
     }
-    if (__builtin_expect(!all(tame), 0)) return false;
+    if (__builtin_expect(!all(calm<T>(sum)), 0)) return false;  // infinity may have an answer of its own, as NaN has
 #pragma GCC unroll 3
-    for (int d = 0; d < D; ++d) {
-      const Vec<T> pixel = nearest_pixel<T>(ruler[d], x[d]);
-      const Vec<T> kept = smaller<T>(larger<T>(pixel, Vec<T>{}), ruler[d].n - splat<T>(1));
+    for (int c = 0; c < D; ++c) {
+      const Vec<T> pixel = round_even<T>(x[c]);
+      const Vec<T> kept = smaller<T>(larger<T>(pixel, Vec<T>{}), high[c]);
       if constexpr (!CLAMPS && F == Fold::none) hole |= pixel != kept;
-      offset += kept * step[d];
+      offset = c == 0 ? kept * step[c] : mul_add<T>(kept, step[c], offset);
     }
     store(block.hole[0][0] + p, hole);
     store(block.tap_offset.near[0][0] + p, to_index<T>(offset));
@@ -272,8 +270,10 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   // Treats every point of a stretch as one at the rim: where many are, telling them apart costs more than it saves.
   template <bool CLAMPS, bool PIXELS = false> __attribute__((noinline)) void fill_as_rim(const char* from, int row, int col, int end) const {
     if constexpr (K == 1 && !GRADIENT && !PIXELS && (F == Fold::none || F == Fold::clip))
-      if (offsets_in_floats) return fill_as_rim<CLAMPS, true>(from, row, col, end);
-    const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
+      if (offsets_in_floats && !ruler[0].ties_up) return fill_as_rim<CLAMPS, true>(from, row, col, end);
+    Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
+    if constexpr (PIXELS)
+      for (int d = 0; d < D; ++d) own.ruler[component[d]] = ruler[d], own.step[component[d]] = step[d], own.high[component[d]] = high[d];
     block.note(row, col, (end - col + lanes<T> - 1) / lanes<T>, Where::edge);
     for (const int cols = block.cols, first = row * block.pitch; col < end; col += lanes<T>) {
       const char* at = from + col * int64_t(D * sizeof(T));

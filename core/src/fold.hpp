@@ -153,8 +153,7 @@ template <class T, int D, int K> struct Folder {
       if (job.picks) {
         Index<T> first[D];
         for (int d = 0; d < D; ++d) first[d] = load<Index<T>>(block.index[d] + p);
-        set_picks(job, block, first, p);
-        if (!job.target) return;
+        return set_picks(job, block, first, p);
       }
     for (int d = 0; d < D; ++d) fold_axis(d, p);
     if constexpr (K == 1) join_axes(p);

@@ -52,7 +52,17 @@ GS_INLINE void add_edge_lane(const Job& job, const Block<T, D, K>& block, int p,
   }
 }
 
-// Each tap's part of one vector of values, a vector per tap.
+// From each tap's part, of taps `step` apart, to that of each of the pixels they are picked from.
+template <class T> GS_INLINE void unpick(const Picks<T>& picks, int step, int count, Vec<T>* part) {
+  for (int k = 0; k < count; ++k) {
+    if (k & step) continue;
+    const Vec<T> none{}, first = keep<T>(picks.live[0], part[k]), second = keep<T>(picks.live[1], part[k + step]);
+    part[k] = choose<T>(picks.crossed[0], none, first) + choose<T>(picks.crossed[1], second, none);
+    part[k + step] = choose<T>(picks.crossed[0], first, none) + choose<T>(picks.crossed[1], none, second);
+  }
+}
+
+// Each tap's part of one vector of values, a vector per tap; or each pixel's, where points at the rim pick theirs.
 template <class T, int D, int K>
 GS_INLINE void parts_of(const Job& job, const Block<T, D, K>& block, int p, Where where, Vec<T> value, T* part) {
   Vec<T> parts[power(K, D)];
@@ -60,6 +70,9 @@ GS_INLINE void parts_of(const Job& job, const Block<T, D, K>& block, int p, Wher
   if (block.any_dead) value = silence_dead<T, D, K>(block, p, value);
   if constexpr (K > 1) spread<0, T, D, K>(block, p, value, out);
   else parts[0] = where == Where::edge && job.buries ? value * load<Vec<T>>(block.weight[0][0] + p) : value;
+  if constexpr (K == 2)
+    if (where == Where::edge && job.picks)
+      for (int d = 0; d < D; ++d) unpick(block.picks[d][p / lanes<T>], 1 << (D - 1 - d), power(2, D), parts);
   __builtin_memcpy(part, parts, sizeof parts);
 }
 
@@ -84,7 +97,7 @@ template <class T, int D, int K> class Scatter {
   }
   GS_INLINE void add(int p, Where where, int count, Vec<T> value) {
     if constexpr (K == 1) if (where == Where::edge && job_.short_offsets && !block_.any_dead) return add_pixels(p, count, value);
-    if (where == Where::edge) return scatter_edge<T, D, K>(job_, block_, base_, p, count, value);
+    if (where == Where::edge && !(K == 2 && job_.picks)) return scatter_edge<T, D, K>(job_, block_, base_, p, count, value);
     alignas(64) T part[taps * lanes<T>];
     parts_of(job_, block_, p, where, value, part);
     char* const base = base_ + block_.origin;

@@ -68,6 +68,7 @@ template <class T, int D> class Window {
     } else if constexpr (D == 2) {
       for (int64_t row = 0; row < extent_[0]; ++row) {
         char* to[2] = {row_of(job, 0, low_[0] + row, image), row_of(job, 0, low_[0] + row + 1, image)};
+        ask_for(job, row_of(job, 0, low_[0] + row + 3, image));
         merge_row(job, row * pitch_, to);
       }
     } else {
@@ -75,6 +76,7 @@ template <class T, int D> class Window {
         char* from = row_of(job, 0, low_[0] + plane, image);
         for (int64_t row = 0; row < extent_[1]; ++row) {
           char* to[1] = {from ? row_of(job, 1, low_[1] + row, from) : nullptr};
+          if (from) ask_for(job, row_of(job, 1, low_[1] + row + 2, from));
           merge_row(job, (plane * extent_[1] + row) * pitch_, to);
         }
       }
@@ -145,8 +147,8 @@ template <class T, int D> class Window {
     for (int d = 0; d < D; ++d) {
       int32_t from = low[d][0], to = high[d][0];
       for (int l = 1; l < lanes<T>; ++l) from = low[d][l] < from ? low[d][l] : from, to = high[d][l] > to ? high[d][l] : to;
-      low_[d] = from;
-      extent_[d] = to - from + 1 + (D == 3 && d < 2);  // rows of the second taps
+      low_[d] = d == D - 1 && from < 0 ? -lanes<T> : from;  // so that the first pixel begins a vector
+      extent_[d] = to - low_[d] + 1 + (D == 3 && d < 2);     // rows of the second taps
       // rows of whole vectors, and at least one cell that stays empty, for the pixel behind the last cell
       if (d == D - 1) pitch_ = (extent_[d] + lanes<T>) / lanes<T> * lanes<T>;
       cells *= d == D - 1 ? double(pitch_) : double(extent_[d]);
@@ -191,19 +193,28 @@ template <class T, int D> class Window {
     return pixel < 0 || pixel > last ? nullptr : from + pixel * job.image_stride[d];
   }
 
+  // Asks for the pixels of a row that cells are soon added to.
+  GS_INLINE void ask_for(const Job& job, const char* row) const {
+    if (!row) return;
+    const char* from = row + low_[D - 1] * job.image_stride[D - 1];
+    for (int64_t line = 0; line < pitch_ * int64_t(sizeof(T)); line += 64) __builtin_prefetch(from + line, 1);
+  }
+
   // One row of cells to taps / 2 rows of pixels. A pixel's sums stand in its own cell and in the one before.
   GS_INLINE void merge_row(const Job& job, int64_t first, char* const* to) {
     Vec<T> before[taps / 2] = {};
     const int64_t n = job.size[D - 1];
     const int64_t step = job.image_stride[D - 1], pitch = pitch_, low = low_[D - 1];
-    const bool unit = job.unit_column;
+    const bool unit = job.unit_column, holes = !clamps(job, D - 1);
     for (int64_t at = 0; at < pitch; at += lanes<T>) {
       Vec<T> sum[taps];
       T* cells = reinterpret_cast<T*>(cell_ + first + at);
-      for (int k = 0; k < taps; ++k) {
-        sum[k] = load<Vec<T>>(cells + k * lanes<T>);
-        store(cells + k * lanes<T>, Vec<T>{});
-      }
+      Mask<T> some{};
+      for (int k = 0; k < taps; ++k) some |= (Mask<T>)(sum[k] = load<Vec<T>>(cells + k * lanes<T>));
+      for (int k = 0; k < taps / 2; ++k) some |= (Mask<T>)before[k];
+      // those of a box of points that lies askew often are; a sum is never -0, so that nothing is lost
+      if (copies_ == 1 && !any(some)) continue;
+      for (int k = 0; k < taps; ++k) store(cells + k * lanes<T>, Vec<T>{});
       if (copies_ > 1) add_copies(first + at, sum);
       part<T, taps>(sum);
       const int64_t pixel = low + at;
@@ -212,8 +223,10 @@ template <class T, int D> class Window {
         before[k] = sum[2 * k + 1];
         if (!to[k]) continue;
         char* row = to[k] + pixel * step;
-        if (unit && pixel >= 0 && pixel + lanes<T> <= n) store(row, load<Vec<T>>(row) + value);
-        else merge_rim(job, to[k], pixel, value);
+        const int left = n - pixel >= lanes<T> ? lanes<T> : n - pixel > 0 ? int(n - pixel) : 0;
+        if (unit && pixel >= 0 && left == lanes<T>) store(row, load<Vec<T>>(row) + value);
+        else if (unit && pixel >= 0 && holes) store_first<T>(row, load_first<T>(row, left) + value, left);
+        else if (!holes || pixel > -lanes<T>) merge_rim(job, to[k], pixel, value);
       }
     }
   }

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # kind: in words, for people
 SOURCES = {
@@ -16,8 +15,7 @@ SOURCES = {
 }
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A source of coordinates.
 
     kind        numbers

@@ -14,7 +14,6 @@ from torch.autograd import forward_ad
 import gridsample as gs
 from gridsample import frameworks, plan
 from gridsample.maps import arrays
-from gridsample.maps.pixels import FEW
 from gridsample.options import sample_options
 
 SIZES = {1: ((90,), (70,)), 2: ((40, 60), (33, 75)), 3: ((12, 20, 30), (9, 21, 70))}
@@ -130,20 +129,41 @@ def test_explain_says_that_no_coordinates_are_stored():
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("frame", ["edges", "corners", "unit"])
-def test_what_is_recorded_is_the_same_to_the_bit(frame, axes):
-    # tensors that nobody differentiates by are computed with in NumPy, a few of them in Python
+@pytest.mark.parametrize("count", [5, 3000])  # few numbers, and so many that the result is made elsewhere
+def test_what_is_recorded_is_the_same_to_the_bit(frame, axes, count):
+    # matrices that nobody differentiates by are computed with by the engine
     sizes = {"input_size": (7, 12, 1)[:axes], "output_size": (9, 5, 3)[:axes]}
-    matrix = torch.randn(FEW + 1, axes, axes + 1)
+    matrix = torch.randn(count, axes, axes + 1)
     plain = gs.maps.Affine.from_matrix(matrix, frame=frame, **sizes).matrix
     recorded = gs.maps.Affine.from_matrix(matrix.clone().requires_grad_(), frame=frame, **sizes).matrix
     assert torch.equal(plain, recorded.detach())
     assert plain.dtype == recorded.dtype == torch.float32
-    for one, alone in zip(plain, matrix, strict=True):
+    for one, alone in zip(plain[:5], matrix[:5], strict=True):
         assert torch.equal(gs.maps.Affine.from_matrix(alone, frame=frame, **sizes).matrix[0], one)
         assert np.array_equal(gs.maps.Affine.from_matrix(alone.numpy(), frame=frame, **sizes).matrix[0], one.numpy())
     with forward_ad.dual_level():
         dual = gs.maps.Affine.from_matrix(forward_ad.make_dual(matrix, torch.ones_like(matrix)), frame=frame, **sizes)
         assert forward_ad.unpack_dual(dual.matrix).tangent is not None
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "f2"])
+def test_matrices_of_any_layout_are_put_into_pixels(dtype):
+    sizes = {"input_size": (7, 12), "output_size": (9, 5)}
+    matrix = np.random.default_rng(0).normal(size=(2, 3, 4)).transpose(0, 2, 1)[:, 1:3, :].astype(dtype, order="K")
+    dense = gs.maps.Affine.from_matrix(np.ascontiguousarray(matrix).astype("f8"), frame="edges", **sizes).matrix
+    found = gs.maps.Affine.from_matrix(matrix, frame="edges", **sizes).matrix
+    assert found.dtype == np.dtype("f4" if dtype in ("f4", "f2") else "f8")
+    assert np.array_equal(found, dense.astype(found.dtype))
+    assert np.array_equal(found[0], gs.maps.Affine.from_matrix(matrix[0], frame="edges", **sizes).matrix[0])
+
+
+def test_the_engine_refuses_numbers_that_do_not_fit_the_matrices():
+    calls, matrix = frameworks.CALLS, np.zeros((1, 2, 3))
+    with pytest.raises(ValueError, match="numbers"):
+        calls.into_pixels(matrix, np.zeros((2, 5)))
+    with pytest.raises(ValueError, match="matrices"):
+        calls.into_pixels(np.zeros((1, 3, 3)), np.zeros((3, 8)))
+    assert calls.into_pixels([[1.0]], np.zeros((2, 6))) is None
 
 
 @pytest.mark.parametrize("corners", [False, True])

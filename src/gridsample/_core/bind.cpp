@@ -164,7 +164,11 @@ NB_MODULE(engine, m) {
            "The result of a Plan that is kept, at coordinates made from numbers; or None.")
       .def("backward", &Calls::backward, nb::arg("grad"), nb::arg("image"), nb::arg("coords"), nb::arg("options"),
            nb::arg("image_too"), nb::arg("coords_too"),
-           "The gradients of image and coords, or None; for the first alone the image's shape will do.");
+           "The gradients of image and coords, or None; for the first alone the image's shape will do.")
+      .def("derived", &Calls::derived, nb::arg("node"), nb::arg("grad"),
+           "What the node of a recorded pull answers to the gradient of its values, or None.")
+      .def("into_pixels", &Calls::into_pixels, nb::arg("matrix"), nb::arg("numbers"),
+           "Matrices of affine maps written in a frame, in pixels, or None.");
   m.def("dispatch_keys", [](std::uintptr_t library) {
     const DispatchKeys keys = Peeks::keys(reinterpret_cast<void*>(library));
     return std::tuple(keys.included, keys.excluded);

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "gridsample/matrix.hpp"
+#include "layouts.hpp"
+
 namespace gridsample::python {
 
 std::uint64_t Key::hash() const {
@@ -44,73 +47,7 @@ nb::object ask(nb::handle function) {
   return nb::steal(answer);
 }
 
-struct Known {
-  std::uint8_t code, bits;
-  gs::Scalar scalar;
-};
-constexpr Known known_types[] = {{dlpack::floating, 32, gs::Scalar::f32}, {dlpack::floating, 64, gs::Scalar::f64},
-                                 {dlpack::floating, 16, gs::Scalar::f16}, {dlpack::brain, 16, gs::Scalar::bf16},
-                                 {dlpack::natural, 8, gs::Scalar::u8},    {dlpack::whole, 8, gs::Scalar::i8},
-                                 {dlpack::natural, 16, gs::Scalar::u16},  {dlpack::whole, 16, gs::Scalar::i16},
-                                 {dlpack::boolean, 8, gs::Scalar::boolean}};
-
-// False if the array is none that the engine reads where it lies.
-bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
-  bool known = false;
-  for (const Known& one : known_types)
-    if (tensor.dtype.code == one.code && tensor.dtype.bits == one.bits) known = true, view.scalar = one.scalar;
-  known = known && tensor.device.type == dlpack::cpu && tensor.dtype.lanes == 1;
-  if (!known || tensor.rank > gs::max_rank || (tensor.rank > 0 && !(tensor.shape && tensor.strides))) return false;
-  view.rank = tensor.rank;
-  bool empty = false;
-  for (int i = 0; i < tensor.rank; ++i) {
-    view.shape[i] = tensor.shape[i];
-    view.stride[i] = tensor.strides[i] * gs::bytes_of(view.scalar);
-    empty = empty || view.shape[i] == 0;
-  }
-  view.data = static_cast<char*>(tensor.data) + tensor.byte_offset;
-  return tensor.data || empty;  // numbers without memory: torch's zero tensors, emptied storages
-}
-
-// As torch counts: axes of one element do not matter.
-bool is_dense(const gs::View& view, bool channels_last) {
-  std::int64_t expected = gs::bytes_of(view.scalar);
-  for (int k = 0; k < view.rank; ++k) {
-    const int last = view.rank - 1 - k;
-    const int i = !channels_last ? last : k == 0 ? 1 : last == 0 ? 0 : last + 1;
-    if (view.shape[i] != 1 && view.stride[i] != expected) return false;
-    expected *= view.shape[i];
-  }
-  return true;
-}
-
-bool is_channels_last(const gs::View& image) {
-  if (image.rank < 4 || image.rank > 5 || image.shape[1] == 1 || numbers(image) == 0) return false;
-  return !is_dense(image, false) && is_dense(image, true);
-}
-
-// An image of this shape, as contiguous as its gradient will be; false if it is none.
-bool shaped(nb::handle shape, gs::Scalar scalar, gs::View& view) {
-  const Py_ssize_t rank = PyTuple_Size(shape.ptr());
-  if (rank > gs::max_rank) return false;
-  view.scalar = scalar;
-  view.rank = int(rank);
-  std::int64_t stride = gs::bytes_of(scalar);
-  for (int i = view.rank - 1; i >= 0; --i) {
-    view.shape[i] = nb::cast<std::int64_t>(shape[i]);
-    view.stride[i] = stride;
-    stride *= view.shape[i];
-  }
-  return true;
-}
-
-// Does this array have one value for each channel and point?
-bool are_values(const gs::View& values, const gs::View& image, const gs::View& coords) {
-  if (values.scalar != image.scalar || values.rank != coords.rank) return false;
-  const std::int64_t batch = image.shape[0] == 1 ? coords.shape[0] : image.shape[0];
-  return values.shape[0] == batch && values.shape[1] == image.shape[1] &&
-         std::equal(values.shape + 2, values.shape + values.rank, coords.shape + 1);
-}
+nb::object interned(const char* name) { return nb::steal(PyUnicode_InternFromString(name)); }
 
 // Options that cannot change, so that the same object means the same later.
 bool is_constant(nb::handle choice) {
@@ -195,8 +132,13 @@ class Calls::Source {
 };
 
 Calls::Calls()
-    : requires_grad_(nb::steal(PyUnicode_InternFromString("requires_grad"))),
-      current_level_(nb::steal(PyUnicode_InternFromString("_current_level"))) {}
+    : requires_grad_(interned("requires_grad")),
+      current_level_(interned("_current_level")),
+      saved_tensors_(interned("saved_tensors")),
+      needs_input_grad_(interned("needs_input_grad")),
+      options_(interned("options")),
+      image_shape_(interned("image_shape")),
+      dtype_(interned("dtype")) {}
 
 Calls::~Calls() = default;
 
@@ -247,7 +189,8 @@ Calls::State Calls::state(const Library& library, std::initializer_list<nb::hand
       recorded = recorded || (!library.recording.is_none() && is_true(array.attr(requires_grad_)));
     }
   }
-  return recorded && is_true(ask(library.recording)) ? State::recorded : State::quiet;
+  if (recorded) recorded = peeks.library ? peeks.recording() : is_true(ask(library.recording));
+  return recorded ? State::recorded : State::quiet;
 }
 
 std::shared_ptr<const Call> Calls::find(const Library& library, const char* where, const gs::View& image,
@@ -321,29 +264,28 @@ nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, c
   return result;
 }
 
-nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
-                           bool coords_too) {
+bool Calls::differentiate(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
+                          bool coords_too, Gradients& found) {
   const bool shape_alone = PyTuple_Check(image.ptr());  // what of the image the gradient of the image needs
   const nb::handle first = shape_alone ? grad : image;
   const Library* library = library_of({grad, first, coords});
   if (!library || (shape_alone && coords_too) || state(*library, {grad, first, coords}) != State::quiet)
-    return nb::none();
+    return false;
   Source values, from, at, to_image, to_coords;
-  if (!values.read(*library, grad) || !at.read(*library, coords)) return nb::none();
-  if (!is_computed(values.view.scalar) || !is_computed(at.view.scalar)) return nb::none();
+  if (!values.read(*library, grad) || !at.read(*library, coords)) return false;
+  if (!is_computed(values.view.scalar) || !is_computed(at.view.scalar)) return false;
   if (shape_alone) {
-    if (!shaped(image, values.view.scalar, from.view)) return nb::none();
+    if (!shaped(image, values.view.scalar, from.view)) return false;
   } else if (!from.read(*library, image)) {
-    return nb::none();
+    return false;
   }
-  if (!is_computed(from.view.scalar)) return nb::none();
+  if (!is_computed(from.view.scalar)) return false;
   // the long way gives both one layout
-  if (is_channels_last(from.view) != is_channels_last(values.view)) return nb::none();
+  if (is_channels_last(from.view) != is_channels_last(values.view)) return false;
   const auto call = find(*library, "backward", from.view, at.view, {options});
-  if (!call || !call->usable || !are_values(values.view, from.view, at.view)) return nb::none();
-  nb::object made_image = nb::none(), made_coords = nb::none();
-  if (image_too && !(made_image = make(*library, call->results[0], to_image))) return nb::none();
-  if (coords_too && !(made_coords = make(*library, call->results[1], to_coords))) return nb::none();
+  if (!call || !call->usable || !are_values(values.view, from.view, at.view)) return false;
+  if (image_too && !(found.image = make(*library, call->results[0], to_image))) return false;
+  if (coords_too && !(found.coords = make(*library, call->results[1], to_coords))) return false;
   if (shape_alone) from.view = to_image.view;
   const double touched = taps(call->problem, values.view) + numbers(from.view);
   const int threads = is_small(touched) ? 1 : nb::cast<int>(ask(library->threads));
@@ -351,7 +293,48 @@ nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords,
     gs::backward(call->problem, values.view, from.view, at.view, image_too ? &to_image.view : nullptr,
                  coords_too ? &to_coords.view : nullptr, threads);
   });
-  return nb::make_tuple(made_image, made_coords);
+  return true;
+}
+
+nb::object Calls::backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
+                           bool coords_too) {
+  Gradients found;
+  if (!differentiate(grad, image, coords, options, image_too, coords_too, found)) return nb::none();
+  return nb::make_tuple(found.image, found.coords);
+}
+
+nb::object Calls::derived(nb::handle node, nb::handle grad) {
+  const nb::object saved = node.attr(saved_tensors_), needed = node.attr(needs_input_grad_);
+  const auto entry = [](const nb::object& tuple, int i) {
+    PyObject* found = PyTuple_GetItem(tuple.ptr(), i);
+    if (!found) throw nb::python_error();
+    return nb::handle(found);
+  };
+  const bool image_kept = PyTuple_Size(saved.ptr()) == 2;  // after the coordinates
+  const nb::object image = image_kept ? nb::borrow(entry(saved, 1)) : nb::object(node.attr(image_shape_));
+  const bool image_too = entry(needed, 0).is(Py_True), coords_too = entry(needed, 1).is(Py_True);
+  Gradients found;
+  if (!differentiate(grad, image, entry(saved, 0), node.attr(options_), image_too, coords_too, found)) return nb::none();
+  return nb::make_tuple(found.image, found.coords, nb::none());
+}
+
+nb::object Calls::into_pixels(nb::handle matrix, nb::handle numbers) const {
+  const Library* library = library_of({matrix});
+  if (!library || state(*library, {matrix}) != State::quiet) return nb::none();
+  Source from, to;
+  if (!from.read(*library, matrix) || !is_computed(from.view.scalar) || from.view.rank != 3) return nb::none();
+  const nb::tuple shape = shape_of(from.view);
+  Result result{nb::make_tuple(shape), nb::dict(), from.view};
+  result.keywords[dtype_] = matrix.attr(dtype_);
+  std::int64_t stride = 1;
+  for (int i = 2; i >= 0; --i) {
+    result.strides[std::size_t(i)] = stride;
+    result.view.stride[i] = stride * gs::bytes_of(from.view.scalar);
+    stride *= from.view.shape[i];
+  }
+  const nb::object made = make(*library, result, to);
+  if (made) gs::into_pixels(from.view, Array(numbers, false).view(), to.view);
+  return made ? made : nb::none();
 }
 
 int Calls::visit(visitproc visit, void* arg) const {

@@ -49,15 +49,25 @@ class Calls {
   // stands for the image.
   nb::object backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
                       bool coords_too);
+  // What a recorded pull's node answers: (gradient of image, of coords, None), or None.
+  nb::object derived(nb::handle node, nb::handle grad);
+  // Matrices of maps (gridsample/matrix.hpp), or None.
+  nb::object into_pixels(nb::handle matrix, nb::handle numbers) const;
   int visit(visitproc visit, void* arg) const;  // for Python's collector of cycles
   void clear();
 
  private:
   class Source;
+  struct Gradients {
+    nb::object image = nb::none(), coords = nb::none();
+  };
   enum class State { quiet, recorded, watched };  // nobody else is concerned; autograd alone is; others may be
   const Library* library_of(std::initializer_list<nb::handle> arrays) const;
   State state(const Library& library, std::initializer_list<nb::handle> arrays) const;
   nb::object make(const Library& library, const Result& result, Source& to) const;
+  // False if the call must go the long way.
+  bool differentiate(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too, bool coords_too,
+                     Gradients& found);
   std::shared_ptr<const Call> find(const Library& library, const char* where, const gs::View& image,
                                    const gs::View& coords, const Choices& choices);
 
@@ -66,7 +76,7 @@ class Calls {
   std::atomic<std::size_t> count_{0};  // of libraries_ that are whole
   nb::ft_mutex mutex_;  // of slots_, where there is no interpreter lock; no Python runs under it
   std::array<std::shared_ptr<const Call>, 256> slots_;
-  nb::object requires_grad_, current_level_;
+  nb::object requires_grad_, current_level_, saved_tensors_, needs_input_grad_, options_, image_shape_, dtype_;
 };
 
 }  // namespace gridsample::python

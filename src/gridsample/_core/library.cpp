@@ -51,7 +51,8 @@ Peeks Peeks::from(nb::handle numbers) {
   address(peeks.callbacks, numbers[2]);
   address(peeks.requires_grad, numbers[3]);
   address(peeks.is_negative, numbers[4]);
-  peeks.inference = {nb::cast<std::uint64_t>(numbers[5]), nb::cast<std::uint64_t>(numbers[6])};
+  address(peeks.recording, numbers[5]);
+  peeks.inference = {nb::cast<std::uint64_t>(numbers[6]), nb::cast<std::uint64_t>(numbers[7])};
   return peeks;
 }
 

@@ -21,7 +21,7 @@ struct Maker {
                std::int32_t device_type, std::int32_t device, void** tensor) = nullptr;
   int (*data)(void* tensor, void** data) = nullptr;
   int (*drop)(void* tensor) = nullptr;
-  PyObject* (*wrap)(const void* tensor) = nullptr;
+  PyObject* (*wrap)(void* tensor) = nullptr;  // whose place it takes: what is left is to be dropped all the same
   std::int32_t device_type = 0, float32 = 0, float64 = 0;
   static Maker from(nb::handle numbers);
 };
@@ -39,6 +39,7 @@ struct Peeks {
   bool (*callbacks)() = nullptr;
   bool (*requires_grad)(const void* tensor) = nullptr;
   bool (*is_negative)(const void* const* tensor) = nullptr;
+  bool (*recording)() = nullptr;  // gradients, if anything requires them
   DispatchKeys inference;  // in torch.inference_mode
   static DispatchKeys keys(void* library);
   static Peeks from(nb::handle numbers);

@@ -123,11 +123,6 @@ def like(value: Array, reference: Array) -> Array:
     return namespace(reference).asarray(value)
 
 
-def owned(values: np.ndarray[Any, Any], reference: Array) -> Array:
-    """Numbers that nobody else has, computed from `unrecorded` ones, as an array of their library."""
-    return namespace(reference).from_numpy(values) if library(reference) == "torch" else values
-
-
 def is_like(value: Array, reference: Array) -> bool:
     """Whether `like` would give ``value`` back."""
     if library(value) != library(reference):
@@ -169,16 +164,6 @@ def concrete(value: Array) -> np.ndarray[Any, Any] | None:
         return np.asarray(value)
     except (RuntimeError, TypeError):  # fake tensors and their kin
         return None
-
-
-def unrecorded(value: Array) -> np.ndarray[Any, Any] | None:
-    """The numbers of a NumPy array, or of a torch tensor at hand that nobody differentiates by; None for all else."""
-    kind = library(value)
-    if kind == "numpy":
-        return np.asarray(value)
-    if kind == "jax" or value.requires_grad or namespace(value).autograd.forward_ad._current_level >= 0:
-        return None
-    return concrete(value)
 
 
 def ramp(reference: Array, n: int, start: float = 0.0) -> Array:

@@ -71,17 +71,13 @@ class Map(ABC):
 
     def output_size(self, size: Sequence[int] | None) -> Size:
         """``size`` checked, or the map's own."""
-        where = type(self).__name__
         if size is None:
             if self.size is None:
                 do = "pass size=(height, width), in memory order"
-                raise OptionError(where, "the size of the output", "none", do)
+                raise OptionError(type(self).__name__, "the size of the output", "none", do)
             return self.size
-        found = tuple(int(n) for n in size)
-        if len(found) != self.axes or min(found, default=1) < 1:
-            do = "give one length per axis of space, in memory order"
-            raise ShapeError(where, f"a size of {self.axes} positive lengths", str(tuple(size)), do)
-        return found
+        do = "give one length per axis of space, in memory order"
+        return lengths(type(self).__name__, "a size", size, self.axes, do)
 
     def made(self, size: Size) -> Made | None:
         """What the engine's loops make the coordinates of an output of ``size`` from, if they know this map."""
@@ -179,13 +175,13 @@ class Map(ABC):
     def _arrays(self) -> Iterator[Array]:
         """What it computes with, that of the maps it is made of too."""
         for value in vars(self).values():
-            if isinstance(value, Map):
-                yield from value._arrays()
-            elif _is_array(value):
+            if _is_array(value):
                 yield value
+            elif isinstance(value, Map):
+                yield from value._arrays()
 
     def _each(self, change: Callable[[Array], Array]) -> Map:
-        parts = {name: value for name, value in vars(self).items() if isinstance(value, Map) or _is_array(value)}
+        parts = {name: value for name, value in vars(self).items() if _is_array(value) or isinstance(value, Map)}
         return mapped.changed(
             self, **{name: v._each(change) if isinstance(v, Map) else change(v) for name, v in parts.items()}
         )
@@ -236,11 +232,18 @@ def with_batch(where: str, name: str, value: Array, rank: int, expected: str) ->
 
 def spatial(where: str, name: str, size: Any, axes: int) -> Size:
     """The lengths of an image's spatial axes, checked."""
+    do = "give (height, width), or (depth, height, width), without batch and channels"
+    return lengths(where, name, size, axes, do)
+
+
+def lengths(where: str, name: str, size: Any, axes: int, do: str) -> Size:
+    """As many positive whole numbers as there are axes; ``do`` is what to do where they are not."""
+    if type(size) is tuple and len(size) == axes and {*map(type, size)} == {int} and min(size) > 0:
+        return size  # nearly always
     try:
         found = tuple(int(n) for n in size)
     except TypeError:
         found = ()
     if len(found) != axes or min(found) < 1:
-        do = "give (height, width), or (depth, height, width), without batch and channels"
         raise ShapeError(where, f"{name} of {axes} positive lengths", str(size), do)
     return found

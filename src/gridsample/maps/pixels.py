@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from gridsample import frameworks
 from gridsample.errors import OptionError, unknown
+from gridsample.frameworks import CALLS
 from gridsample.maps import arrays
 from gridsample.maps.arrays import Array
 from gridsample.maps.base import spatial
@@ -64,50 +66,21 @@ def matrix_to_pixels(
         matrix = _reversed(matrix, axes)
     if frame == "pixel":
         return matrix
-    inner, outer = sizes(where, input_size, output_size, axes, frame)
-    if (plain := arrays.unrecorded(matrix)) is not None:  # at a tenth of what small tensors cost
-        return arrays.owned(_rounded_into_pixels(plain, frame, inner, outer), matrix)
+    table = _to_pixels(frame, *sizes(where, input_size, output_size, axes, frame))
+    if not frameworks.tracing() and (known := CALLS.into_pixels(matrix, table)) is not None:
+        return known  # the same to the bit, at a tenth of what small tensors cost
     wide = arrays.doubled(matrix)
-    return arrays.matched(_into_pixels(wide, arrays.constant(_to_pixels(frame, inner, outer), wide)), matrix)
+    return arrays.matched(_into_pixels(wide, arrays.constant(table, wide)), matrix)
 
 
 def _into_pixels(matrix: Array, numbers: Array) -> Array:
-    """By what `_to_pixels` gives."""
+    """By what `_to_pixels` gives, as the engine does it (core/src/matrix.cpp)."""
     axes = matrix.shape[-2]
     last = matrix[:, :, axes] * numbers[:, -2] + numbers[:, -1]
     for j in range(axes):
         last = last - matrix[:, :, j] * numbers[:, axes + j]
     linear = matrix[:, :, :axes] * numbers[:, :axes]
     return arrays.namespace(matrix).concatenate([linear, last[:, :, None]], axis=-1)
-
-
-FEW = 4  # matrices: in Python's own numbers, which are float64's, they are done before NumPy has begun
-
-
-def _rounded_into_pixels(
-    matrix: np.ndarray[Any, Any], frame: str, inner: tuple[int, ...], outer: tuple[int, ...]
-) -> np.ndarray[Any, Any]:
-    """`_into_pixels` in float64, rounded once to the matrix's type; the same bits for few and for many."""
-    if len(matrix) > FEW:
-        wide = _into_pixels(matrix.astype(np.float64), _to_pixels(frame, inner, outer))
-        return np.asarray(wide, matrix.dtype)
-    found = []
-    for rows in matrix.tolist():
-        for (*linear, last), (ratio, taken, scale, added) in zip(
-            rows, _few_to_pixels(frame, inner, outer), strict=True
-        ):
-            last = last * scale + added
-            for entry, one in zip(linear, taken, strict=True):
-                last -= entry * one
-            found.append([entry * one for entry, one in zip(linear, ratio, strict=True)] + [last])
-    return np.array(found, matrix.dtype).reshape(matrix.shape)
-
-
-@lru_cache(maxsize=256)
-def _few_to_pixels(frame: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> list[Any]:
-    axes = len(inner)
-    rows = _to_pixels(frame, inner, outer).tolist()
-    return [(row[:axes], row[axes : 2 * axes], row[-2], row[-1]) for row in rows]
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,9 @@ def pull_made(where: str, image: Tensor, source: Made, options: Options) -> Tens
     p = plan.made(where, tuple(image.shape), dtype_name(image.dtype), source, options)
     if chosen(p).name != "cpu":
         return None
-    numbers = source.numbers.to(getattr(torch, p.coords_dtype))
+    numbers, kind = source.numbers, getattr(torch, p.coords_dtype)
+    if numbers.dtype is not kind:  # even to what it is already it would take a microsecond
+        numbers = numbers.to(kind)
     known: Any = frameworks.CALLS.planned(image, numbers, p)
     if known is not None:
         return known  # type: ignore[no-any-return]

@@ -62,13 +62,12 @@ class Pull:
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
+        if not frameworks.tracing():  # as compiled autograd does
+            known: Any = frameworks.CALLS.derived(ctx, grad)
+            if known is not None:
+                return known
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
-        if not frameworks.tracing():  # as compiled autograd does
-            first = image[0] if image else ctx.image_shape
-            known: Any = frameworks.CALLS.backward(grad, first, coords, ctx.options, image_too, coords_too)
-            if known is not None:
-                return *known, None
         if not coords_too:
             return push(grad, coords, ctx.image_shape, ctx.options) if image_too else None, None, None
         grad_image, grad_coords = pull_backward(grad, image[0], coords, ctx.options, [image_too, True])

@@ -47,7 +47,7 @@ _MAKER = (
     "aoti_torch_empty_strided",
     "aoti_torch_get_data_ptr",
     "aoti_torch_delete_tensor_object",
-    "_Z16THPVariable_WrapRKN2at10TensorBaseE",
+    "_Z16THPVariable_WrapON2at10TensorBaseE",
 )
 _NUMBERS = ("aoti_torch_device_type_cpu", "aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
 
@@ -63,13 +63,15 @@ def maker() -> tuple[int, ...] | None:
     return (*(address or 0 for address in addresses), *numbers)
 
 
-# The same questions as _WATCHERS', and the two about a tensor, put to the loaded libraries: a tenth of the cost. The
-# compiler's names say what the functions take. tests/api/test_small_calls.py holds the two ways against each other.
+# The same questions as _WATCHERS', the two about a tensor and that for gradients, put to the loaded libraries: a tenth
+# of the cost. The compiler's names say what the functions take. tests/api/test_small_calls.py holds the two ways
+# against each other.
 _PEEKS = (
     "_ZN2at4impl27torch_function_mode_enabledEv",
     "_ZN2at12hasCallbacksEv",
     "_ZNK3c1010TensorImpl13requires_gradEv",
     "_ZN2at6native6is_negERKNS_6TensorE",
+    "aoti_torch_grad_mode_is_enabled",
 )
 
 
