@@ -112,17 +112,20 @@ template <class T, int D, int K> class Scatter {
   }
 
  private:
-  // A pixel or a hole for each point. Where holes are is hard to foresee: what they would get goes into a cell of no pixel.
+  // A pixel or a hole for each point. Where holes are is hard to foresee: theirs is some pixel's offset, which gets nothing.
   GS_INLINE void add_pixels(int p, int count, Vec<T> value) {
     const Mask<T> hole = load<Mask<T>>(block_.hole[0][0] + p);
     if (all(hole)) return;
-    alignas(64) T part[lanes<T>], nowhere[1] = {};
-    parts_of(job_, block_, p, Where::edge, value, part);
-    for (int l = 0; l < count; ++l) {
+    alignas(64) T part[lanes<T>];
+    parts_of(job_, block_, p, Where::edge, hole ? Vec<T>{} : value, part);
+    const auto add = [&](int l) {
       char* at = base_ + block_.tap_offset.near[0][0][p + l];
-      at = block_.hole[0][0][p + l] ? reinterpret_cast<char*>(nowhere) : at;
       poke<T>(at, peek<T>(at) + part[l]);
-    }
+    };
+    if (count == lanes<T>)
+      for (int l = 0; l < lanes<T>; ++l) add(l);
+    else
+      for (int l = 0; l < count; ++l) add(l);
   }
 
   static constexpr int taps = power(K, D);
