@@ -43,7 +43,7 @@ class Store {
       char* end = nullptr;
       const long long mib = std::strtoll(text, &end, 10);
       if (end == text || *end != 0 || mib < 0 || mib > 1ll << 40)
-        throw std::invalid_argument("GRIDSAMPLE_KEEP_MIB: expected a whole number of MiB from 0 on, got '" + std::string(text) +
+        throw std::invalid_argument("GRIDSAMPLE_KEEP_MIB: expected a whole number of MiB from 0 to 2^40, got '" + std::string(text) +
                                     "'; give one or unset it");
       most_ = mib << 20;
     }

@@ -35,9 +35,7 @@ template <class Visit> void each_row(const Job& job, const PointArray& array, co
 }
 
 void write(const Job& job, char* to, double sum) {
-  const float rounded = float(sum);
-  if (job.coords_f64) std::memcpy(to, &sum, sizeof sum);
-  else std::memcpy(to, &rounded, sizeof rounded);
+  put_number(to, job.coords_f64 ? Scalar::f64 : Scalar::f32, sum);
 }
 
 }  // namespace

@@ -1,34 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gridsample/matrix.hpp"
 
-#include <cstring>
-
 #include "views.hpp"
 
 namespace gridsample {
-
-namespace {
-
-double load(const View& view, std::int64_t offset) {
-  if (view.scalar == Scalar::f64) {
-    double value;
-    std::memcpy(&value, view.data + offset, sizeof value);
-    return value;
-  }
-  float value;
-  std::memcpy(&value, view.data + offset, sizeof value);
-  return double(value);
-}
-
-void store(const View& view, std::int64_t offset, double value) {
-  const float rounded = float(value);
-  if (view.scalar == Scalar::f64)
-    std::memcpy(view.data + offset, &value, sizeof value);
-  else
-    std::memcpy(view.data + offset, &rounded, sizeof rounded);
-}
-
-}  // namespace
 
 void into_pixels(const View& matrix, const View& numbers, const View& out) {
   expect(matrix.rank == 3 && matrix.shape[2] == matrix.shape[1] + 1, "matrices (N, D, D + 1)");
@@ -38,15 +13,18 @@ void into_pixels(const View& matrix, const View& numbers, const View& out) {
          "numbers (D, 2 D + 2) of float64");
   for (std::int64_t n = 0; n < matrix.shape[0]; ++n)
     for (std::int64_t i = 0; i < axes; ++i) {
-      const std::int64_t row = n * matrix.stride[0] + i * matrix.stride[1], to = n * out.stride[0] + i * out.stride[1];
-      const auto number = [&](std::int64_t k) { return load(numbers, i * numbers.stride[0] + k * numbers.stride[1]); };
-      double last = load(matrix, row + axes * matrix.stride[2]) * number(2 * axes) + number(2 * axes + 1);
+      const char* const from = matrix.data + n * matrix.stride[0] + i * matrix.stride[1];
+      char* const to = out.data + n * out.stride[0] + i * out.stride[1];
+      const auto entry = [&](std::int64_t j) { return number_at(from + j * matrix.stride[2], matrix.scalar); };
+      const auto number = [&](std::int64_t k) {
+        return number_at(numbers.data + i * numbers.stride[0] + k * numbers.stride[1], numbers.scalar);
+      };
+      double last = entry(axes) * number(2 * axes) + number(2 * axes + 1);
       for (std::int64_t j = 0; j < axes; ++j) {
-        const double entry = load(matrix, row + j * matrix.stride[2]);
-        last -= entry * number(axes + j);
-        store(out, to + j * out.stride[2], entry * number(j));
+        last -= entry(j) * number(axes + j);
+        put_number(to + j * out.stride[2], out.scalar, entry(j) * number(j));
       }
-      store(out, to + axes * out.stride[2], last);
+      put_number(to + axes * out.stride[2], out.scalar, last);
     }
 }
 

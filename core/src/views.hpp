@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the public calls ask of views before they touch memory.
+// What the public calls ask of views before they touch memory, and a number of either type they compute in.
 #pragma once
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -23,6 +24,19 @@ inline bool alike(const View& a, const View& b) {  // in memory, too
   bool same = same_shape(a, b);
   for (int i = 0; same && i < a.rank; ++i) same = a.shape[i] == 1 || a.stride[i] == b.stride[i];
   return same;
+}
+
+inline double number_at(const char* from, Scalar scalar) {
+  double value;
+  float single;
+  if (scalar == Scalar::f64) return std::memcpy(&value, from, sizeof value), value;
+  return std::memcpy(&single, from, sizeof single), double(single);
+}
+
+inline void put_number(char* to, Scalar scalar, double value) {
+  const float single = float(value);
+  if (scalar == Scalar::f64) std::memcpy(to, &value, sizeof value);
+  else std::memcpy(to, &single, sizeof single);
 }
 
 }  // namespace gridsample

@@ -129,6 +129,7 @@ def test_explain_says_that_no_coordinates_are_stored():
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("frame", ["edges", "corners", "unit"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, at the first dual tensor
 @pytest.mark.parametrize("count", [5, 3000])  # few numbers, and so many that the result is made elsewhere
 def test_what_is_recorded_is_the_same_to_the_bit(frame, axes, count):
     # matrices that nobody differentiates by are computed with by the engine

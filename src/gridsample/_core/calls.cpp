@@ -324,14 +324,11 @@ nb::object Calls::into_pixels(nb::handle matrix, nb::handle numbers) const {
   Source from, to;
   if (!from.read(*library, matrix) || !is_computed(from.view.scalar) || from.view.rank != 3) return nb::none();
   const nb::tuple shape = shape_of(from.view);
-  Result result{nb::make_tuple(shape), nb::dict(), from.view};
+  Result result{nb::make_tuple(shape), nb::dict()};
   result.keywords[dtype_] = matrix.attr(dtype_);
-  std::int64_t stride = 1;
-  for (int i = 2; i >= 0; --i) {
-    result.strides[std::size_t(i)] = stride;
-    result.view.stride[i] = stride * gs::bytes_of(from.view.scalar);
-    stride *= from.view.shape[i];
-  }
+  shaped(shape, from.view.scalar, result.view);
+  for (int i = 0; i < result.view.rank; ++i)
+    result.strides[std::size_t(i)] = result.view.stride[i] / gs::bytes_of(result.view.scalar);
   const nb::object made = make(*library, result, to);
   if (made) gs::into_pixels(from.view, Array(numbers, false).view(), to.view);
   return made ? made : nb::none();

@@ -8,11 +8,11 @@
 
 namespace gridsample::python {
 
-struct Known {
+struct TensorType {
   std::uint8_t code, bits;
   gs::Scalar scalar;
 };
-inline constexpr Known known_types[] = {
+inline constexpr TensorType tensor_types[] = {
     {dlpack::floating, 32, gs::Scalar::f32}, {dlpack::floating, 64, gs::Scalar::f64}, {dlpack::floating, 16, gs::Scalar::f16},
     {dlpack::brain, 16, gs::Scalar::bf16},   {dlpack::natural, 8, gs::Scalar::u8},    {dlpack::whole, 8, gs::Scalar::i8},
     {dlpack::natural, 16, gs::Scalar::u16},  {dlpack::whole, 16, gs::Scalar::i16},    {dlpack::boolean, 8, gs::Scalar::boolean}};
@@ -20,7 +20,7 @@ inline constexpr Known known_types[] = {
 // False if the array is none that the engine reads where it lies.
 inline bool view_of(const dlpack::Tensor& tensor, gs::View& view) {
   bool known = false;
-  for (const Known& one : known_types)
+  for (const TensorType& one : tensor_types)
     if (tensor.dtype.code == one.code && tensor.dtype.bits == one.bits) known = true, view.scalar = one.scalar;
   known = known && tensor.device.type == dlpack::cpu && tensor.dtype.lanes == 1;
   if (!known || tensor.rank > gs::max_rank || (tensor.rank > 0 && !(tensor.shape && tensor.strides))) return false;
@@ -52,7 +52,7 @@ inline bool is_channels_last(const gs::View& image) {
   return !is_dense(image, false) && is_dense(image, true);
 }
 
-// An image of this shape, as contiguous as its gradient will be; false if it is none.
+// A contiguous array of this shape; false if there can be none.
 inline bool shaped(nb::handle shape, gs::Scalar scalar, gs::View& view) {
   const Py_ssize_t rank = PyTuple_Size(shape.ptr());
   if (rank > gs::max_rank) return false;
