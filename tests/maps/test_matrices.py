@@ -160,6 +160,7 @@ def test_matrices_of_any_layout_are_put_into_pixels(dtype):
 
 def test_the_engine_refuses_numbers_that_do_not_fit_the_matrices():
     calls, matrix = frameworks.CALLS, np.zeros((1, 2, 3))
+    frameworks.of("test", matrix=matrix)  # loads what tells the engine of NumPy's arrays
     with pytest.raises(ValueError, match="numbers"):
         calls.into_pixels(matrix, np.zeros((2, 5)))
     with pytest.raises(ValueError, match="matrices"):
