@@ -81,6 +81,10 @@ template <class T, int D, int K> struct Block {
     if (row < plane_rows) return row * array.row;
     return row / plane_rows * array.plane + row % plane_rows * array.row;
   }
+  // One channel of the tile's values, from its first point on.
+  GS_INLINE char* values(const Job& job, int64_t channel) const {
+    return job.values.data + outer_values + channel * job.values.channel;
+  }
   // Where a row lies in the output, by memory axis; the last one's is the column's.
   GS_INLINE void place_row(int row, double* at) const {
     at[D - 1] = 0;

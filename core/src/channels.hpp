@@ -81,7 +81,7 @@ template <class T, int D, int K> void pull_channels_last(const Job& job, const B
     const int count = (run.vectors - 1) * lanes<T> + run.last;
     for (int i = 0; i < count; ++i) {
       const int p = run.point + i;
-      char* out = job.values.data + block.outer_values + block.row_offset(job.values, run.row) + (run.col + i) * job.values.col;
+      char* out = block.values(job, 0) + block.row_offset(job.values, run.row) + (run.col + i) * job.values.col;
       const Dead dead = block.any_dead ? block.dead[p] : Dead::no;
       if (dead != Dead::no || run.where == Where::outside) {
         const T answer = dead == Dead::nan ? T(__builtin_nan("")) : dead == Dead::outside ? block.outside : block.fill;

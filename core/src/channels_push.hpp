@@ -110,7 +110,7 @@ void backward_channels_last(const Job& job, Block<T, D, K>& block, const char* i
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
     if (run.where == Where::outside) continue;
-    const char* grad = job.values.data + block.outer_values + block.row_offset(job.values, run.row) + run.col * job.values.col;
+    const char* grad = block.values(job, 0) + block.row_offset(job.values, run.row) + run.col * job.values.col;
     const int count = (run.vectors - 1) * lanes<T> + run.last;
     for (int i = 0; i < count; ++i, grad += job.values.col) {
       const int p = run.point + i;

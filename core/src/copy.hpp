@@ -36,7 +36,7 @@ template <int D> void copy_tile(const Job& job, const Block<float, D, 1>& block,
   converter_of(job.pixel).narrow(&fill, 1, answer, job.item);
   for (int64_t c = from; c < to; c += together ? to - from : 1) {
     const char* image = job.image + block.batch * job.image_batch + c * job.image_channel;
-    char* values = job.values.data + block.outer_values + c * job.values.channel;
+    char* values = block.values(job, c);
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
       const int count = (run.vectors - 1) * lanes<float> + run.last;

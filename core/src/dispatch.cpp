@@ -198,13 +198,15 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
   return job;
 }
 
-// Values beyond this many bytes are written past the caches: half of what the last level of a common one holds.
-constexpr double streamed_bytes = 16 << 20;
-
 double points_of(const Job& job) {
   double points = double(job.rows) * double(job.cols);
   for (int i = 0; i < job.outer_rank; ++i) points *= double(job.outer_shape[i]);
   return points;
+}
+
+// Should so many numbers for each point be written past the caches? From half of what the last level of a common one holds.
+bool too_much_to_keep(const Job& job, double numbers, std::int64_t item) {
+  return numbers * points_of(job) * double(item) >= double(16 << 20);
 }
 
 double reads_of(const Job& job) {  // taps that are read
@@ -235,7 +237,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
     if (job.image_channel != job.item) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
     return run_tasks(job, staged_loop(job.problem.axes, job.problem.kernel.taps), job.batch * job.tiles * job.channel_blocks, threads);
   }
-  job.streams = double(job.batch) * double(job.channels) * points_of(job) * double(job.item) >= streamed_bytes;
+  job.streams = too_much_to_keep(job, double(job.batch) * double(job.channels), job.item);
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
   run_tasks(job, loop_for(verb, job, image.scalar), job.batch * job.tiles * job.channel_blocks, threads);
 }
@@ -257,7 +259,10 @@ void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
 // Runs what computes the coordinates' gradient; that of what is given for all points is then added up from the tiles' parts,
 // in their order.
 template <class Run> void with_parts(Job job, Run run) {
-  if (by_point(job.problem.given)) return run(job);
+  if (by_point(job.problem.given)) {
+    job.streams = too_much_to_keep(job, double(job.coords_batches) * job.problem.axes, job.coords_f64 ? 8 : 4);
+    return run(job);
+  }
   job.part = part_size(job);
   std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * job.part));
   job.parts = parts.data();

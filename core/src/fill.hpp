@@ -309,12 +309,13 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     const int price = !rim_pays ? 0 : job.channels <= 4 ? 8 : 2, most = 16 * price;
     int left = most;
     bool rim = false;
+    const Filler own = *this;  // whose members nothing stored below can be, for all the compiler knows
     for (int row = 0; row < rows; ++row) {
       const char* from = coords_row<T, D>(job, block, row);
       for (int col = 0; col < whole;) {
         const int end = col + stretch < whole ? col + stretch : whole;
         if (rim) left = most / 4, rim = !looks_interior(from, col, end);
-        if (!rim) col = fill_by_kinds(from, row, col, end, price, most, left);
+        if (!rim) col = fill_by_kinds(own, from, row, col, end, price, most, left);
         if (col < end) rim = true, fill_as_rim(from, row, col, end), col = end;
       }
       for (int col = whole; col < cols; col += lanes<T>)
@@ -323,7 +324,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   }
 
   // One stretch of whole vectors; where it ended, sooner where too many vectors took the careful way.
-  GS_INLINE int fill_by_kinds(const char* from, int row, int col, int end, int price, int most, int& left) const {
+  GS_INLINE int fill_by_kinds(const Filler& own, const char* from, int row, int col, int end, int price, int most, int& left) const {
     const int first = row * block.pitch;
     const int64_t ahead = read_next(row);
     int start = col;
@@ -331,7 +332,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
     for (; col < end; col += lanes<T>) {
       const char* at = from + col * point_bytes;
       for (int64_t line = 0; line < lanes<T> * point_bytes; line += 64) __builtin_prefetch(at + ahead + line);
-      Where where = fill_quickly(load_points<T, D>(at, lanes<T>), first + col);
+      Where where = own.fill_quickly(load_points<T, D>(at, lanes<T>), first + col);
       if (where == Where::edge) {
         left -= price;
         if (left < 0) break;

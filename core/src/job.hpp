@@ -63,7 +63,7 @@ struct Job {
   double* parts;  // each tile's part of the gradient of a matrix or of control points, (coords_batches, tiles, part)
   std::int64_t part;
   bool coords_f64, unit_column, channels_last;
-  bool streams;  // the values are too many to be found in a cache later, and need not be read into it now
+  bool streams;  // what is written for each point is too much to be found in a cache later, and need not be read into it now
   std::int64_t image_batches, coords_batches;  // N or 1
 
   int outer_rank;

@@ -72,7 +72,7 @@ void pull_channels(const Job& job, const Block<T, D, K>& block, int64_t from, in
   const char* image = job.image + block.batch * job.image_batch;
   const Interior<T, D, K, UNIT> interior(job, block);
   for (int64_t c = from; c < to; ++c) {
-    char* out = job.values.data + block.outer_values + c * job.values.channel;
+    char* out = block.values(job, c);
     const char* base = image + c * job.image_channel;
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
@@ -112,7 +112,7 @@ template <class T, int D, int K, bool UNIT>
 void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t from, int64_t to) {
   const char* image = job.image + block.batch * job.image_batch;
   for (int64_t c = from; c < to; ++c) {
-    char* out = job.values.data + block.outer_values + c * job.values.channel;
+    char* out = block.values(job, c);
     const char* base = image + c * job.image_channel;
     each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
       const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, where);

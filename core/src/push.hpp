@@ -29,9 +29,10 @@ template <class T, int D, int K> class Adder {
   }
 
   void add_channel(int64_t channel) {
-    const char* values = job_.values.data + block_.outer_values + channel * job_.values.channel;
+    const char* values = block_.values(job_, channel);
     char* target = job_.target + image_ * job_.image_batch + channel * job_.image_channel;
-    if (windowed_) window_.add(job_, block_, values);
+    if constexpr (K == 2)
+      if (windowed_) window_.add(job_, block_, channel);
     in_turn(job_, image_ * job_.channels + channel, turn_, [&] {
       if (windowed_) return window_.merge(job_, target);
       Scatter<T, D, K> scatter(job_, block_, target);
@@ -87,15 +88,19 @@ template <class T, int D, int K> void push_task(const Job& job, int64_t task, Sc
 // Adds one channel's part of the coordinates' gradient to block.sum.
 template <class T, int D, int K, bool UNIT> void gradient_channel(const Job& job, Block<T, D, K>& block, int64_t channel) {
   const Interior<T, D, K, UNIT> interior(job, block);
-  const char* values = job.values.data + block.outer_values + channel * job.values.channel;
+  const char* values = block.values(job, channel);
   const char* base = job.image + block.batch * job.image_batch + channel * job.image_channel;
   for (int r = 0; r < block.run_count; ++r) {
     const Run& run = block.runs[r];
-    const char* from = values + block.row_offset(job.values, run.row) + run.col * job.values.col;
-    const auto add_run = [&](const auto& source) {
-      for (int v = 0, p = run.point; v < run.vectors; ++v, p += lanes<T>, from += lanes<T> * job.values.col) {
-        const int count = v == run.vectors - 1 ? run.last : lanes<T>;
-        const Vec<T> grad = load_lanes<T>(from, job.values.col, count);
+    ask_for_values<T>(job, block, channel, r);
+    const auto add_run = [&](const auto& taps) {
+      const auto source = taps;  // copies: what is stored could be any of these, for all the compiler knows
+      const int64_t col = job.values.col;
+      const int vectors = run.vectors, last = run.last;
+      const char* from = values + block.row_offset(job.values, run.row) + run.col * col;
+      for (int v = 0, p = run.point; v < vectors; ++v, p += lanes<T>, from += lanes<T> * col) {
+        const int count = v == vectors - 1 ? last : lanes<T>;
+        const Vec<T> grad = load_lanes<T>(from, col, count);
         source.ask_ahead(base, p);
         const Jet<T, D> jet = jet_from<0, T, D, K>(source, block, p, source.start(base));
         for (int d = 0; d < D; ++d)
@@ -116,30 +121,47 @@ template <class T, int D, int K> GS_INLINE Vec<T> gradient_along(const Block<T, 
   return block.any_dead ? silence_dead<T, D, K>(block, p, part) : part;
 }
 
-template <class T, int D>
-GS_INLINE void store_gradient(const Job& job, char* to, const Vec<T>* along, int count) {
-  Vec<T> grad[D];  // by component
-  for (int d = 0; d < D; ++d) {
-    const Axis& axis = job.problem.axis[d];
-    const Vec<T> scaled = along[d] * splat<T>(T(axis.scale));
-    for (int c = 0; c < D; ++c) grad[c] = axis.component == c ? scaled : grad[c];
-  }
-  const PointArray& out = job.grad_coords;
-  const int64_t item = sizeof(T);
-  if (count == lanes<T> && job.coords_f64 == (item == 8)) {
-    if (out.component == item && out.col == D * item) return store_points<T, D>(to, grad);
-    if (out.col == item) {
-      for (int c = 0; c < D; ++c) store(to + c * out.component, grad[c]);
-      return;
+// Writes the coordinates' gradient, component by component.
+template <class T, int D> class GradientWriter {
+ public:
+  explicit GradientWriter(const Job& job) : job_(job) {
+    for (int d = 0; d < D; ++d) {
+      const Axis& axis = job.problem.axis[d];
+      axis_of_[axis.component] = d;
+      scale_[axis.component] = splat<T>(T(axis.scale));
     }
   }
-  for (int c = 0; c < D; ++c)
-    for (int l = 0; l < count; ++l) {
-      char* at = to + l * out.col + c * out.component;
-      if (job.coords_f64) poke<double>(at, double(grad[c][l]));
-      else poke<float>(at, float(grad[c][l]));
+  // One vector of points, of which `count` are written; along(d) is their gradient along axis d in pixels.
+  template <class Along> GS_INLINE void write(char* to, int count, Along along) const {
+    Vec<T> grad[D];
+#pragma GCC unroll 3
+    for (int c = 0; c < D; ++c) grad[c] = along(axis_of_[c]) * scale_[c];
+    const PointArray& out = job_.grad_coords;
+    const int64_t item = sizeof(T);
+    if (count == lanes<T> && job_.coords_f64 == (item == 8)) {
+      if (out.component == item && out.col == D * item) {
+        if (job_.streams && aligned(to)) store_points<T, D, true>(to, grad);
+        else store_points<T, D>(to, grad);
+        return;
+      }
+      if (out.col == item) {
+        for (int c = 0; c < D; ++c) store(to + c * out.component, grad[c]);
+        return;
+      }
     }
-}
+    for (int c = 0; c < D; ++c)
+      for (int l = 0; l < count; ++l) {
+        char* at = to + l * out.col + c * out.component;
+        if (job_.coords_f64) poke<double>(at, double(grad[c][l]));
+        else poke<float>(at, float(grad[c][l]));
+      }
+  }
+
+ private:
+  const Job& job_;
+  int axis_of_[D];
+  Vec<T> scale_[D];
+};
 
 // Where a tile's part of a map's gradient stands.
 GS_INLINE int64_t task_of(const Job& job, int64_t n, int64_t tile) {
@@ -191,19 +213,22 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
     return map_gradient<T, D>(job, block, first, job.parts + task_of(job, first, tile) * job.part);
   // by rows, not runs: without a batch to sum over the block was never filled
   const PointArray& out = job.grad_coords;
+  const GradientWriter<T, D> writer(job);
   constexpr int ahead = 4;  // rows between asking for one and writing it
   for (int row = 0; row < block.rows; ++row) {
     char* to = out.data + block.outer_grad_coords + block.row_offset(out, row);
     const int64_t next = row + ahead < block.rows ? block.row_offset(out, row + ahead) - block.row_offset(out, row) : 0;
-    const int64_t asked = out.col <= 64 ? lanes<T> * out.col : 0;  // bytes of a vector's points, if they are neighbours
+    // bytes of a vector's points, if they are neighbours and wanted in a cache
+    const int64_t asked = out.col <= 64 && !(job.streams && aligned(to)) ? lanes<T> * out.col : 0;
     for (int col = 0; col < block.cols; col += lanes<T>) {
       for (int64_t line = 0; line < asked; line += 64) __builtin_prefetch(to + col * out.col + next + line, 1);
-      Vec<T> along[D];
-      for (int d = 0, p = row * block.pitch + col; d < D; ++d)
-        along[d] = single ? Vec<T>{} + gradient_along(block, d, p) : load<Vec<T>>(block.total[d] + p);
-      store_gradient<T, D>(job, to + col * out.col, along, block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
+      const int p = row * block.pitch + col, left = block.cols - col;
+      writer.write(to + col * out.col, left < lanes<T> ? left : lanes<T>, [&](int d) {
+        return single ? Vec<T>{} + gradient_along(block, d, p) : load<Vec<T>>(block.total[d] + p);
+      });
     }
   }
+  if (job.streams) settle();
 }
 
 // task = (batch of the coordinates, tile)

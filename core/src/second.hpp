@@ -233,22 +233,22 @@ template <class T, int D, int K> void second_tile(const Second& job, int64_t n, 
   if constexpr (K == 2) windowed = job.target && job.windows && window.open(job, block, scratch);
   if (job.to_grad || job.to_coords) read_channels(job, block);
   for (int64_t c = 0; job.target && c < job.channels; ++c) {  // apart: three images at once would leave the caches
-    const char* values = job.values.data + block.outer_values + c * job.values.channel;
     char* target = job.target + n * job.image_batch + c * job.image_channel;
-    if (windowed) window.add(job, block, values);
+    if constexpr (K == 2)
+      if (windowed) window.add(job, block, c);
     in_turn(job, n * job.channels + c, tile, [&] {
       if (windowed) window.merge(job, target);
-      else scatter_turned(job, block, values, target);
+      else scatter_turned(job, block, block.values(job, c), target);
     });
   }
   if (!job.to_coords) return;
+  const GradientWriter<T, D> writer(job);
   const PointArray& out = job.grad_coords;
   for (int row = 0; row < block.rows; ++row)
     for (int col = 0; col < block.cols; col += lanes<T>) {
-      Vec<T> along[D];
-      for (int d = 0; d < D; ++d) along[d] = gradient_along<T, D, K>(block, d, row * block.pitch + col);
-      store_gradient<T, D>(job, job.to_coords + block.outer_grad_coords + block.row_offset(out, row) + col * out.col, along,
-                           block.cols - col < lanes<T> ? block.cols - col : lanes<T>);
+      const int p = row * block.pitch + col, left = block.cols - col;
+      writer.write(job.to_coords + block.outer_grad_coords + block.row_offset(out, row) + col * out.col,
+                   left < lanes<T> ? left : lanes<T>, [&](int d) { return gradient_along<T, D, K>(block, d, p); });
     }
 }
 

@@ -241,13 +241,14 @@ template <class V, int D, int n, int j, int... I> GS_INLINE V mixed_of(const V* 
   if constexpr (D == 2) return two;
   else return __builtin_shufflevector(two, v[D - 1], ((j * n + I) % D == 2 ? n + (j * n + I) / D : I)...);
 }
-template <class T, int D> GS_INLINE void store_points(char* to, const Vec<T>* v) {
+template <class T, int D, bool STREAM = false> GS_INLINE void store_points(char* to, const Vec<T>* v) {
   using All = typename Count<lanes<T>>::type;
-  if constexpr (D == 1) return store(to, v[0]);
+  const auto put = [=](int at, Vec<T> value) { STREAM ? stream(to + at * sizeof value, value) : store(to + at * sizeof value, value); };
+  if constexpr (D == 1) put(0, v[0]);
   else {
-    store(to, mixed_of<Vec<T>, D, lanes<T>, 0>(v, All{}));
-    store(to + sizeof(Vec<T>), mixed_of<Vec<T>, D, lanes<T>, 1>(v, All{}));
-    if constexpr (D == 3) store(to + 2 * sizeof(Vec<T>), mixed_of<Vec<T>, D, lanes<T>, 2>(v, All{}));
+    put(0, mixed_of<Vec<T>, D, lanes<T>, 0>(v, All{}));
+    put(1, mixed_of<Vec<T>, D, lanes<T>, 1>(v, All{}));
+    if constexpr (D == 3) put(2, mixed_of<Vec<T>, D, lanes<T>, 2>(v, All{}));
   }
 }
 

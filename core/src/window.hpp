@@ -17,6 +17,22 @@ template <class T, int D> GS_INLINE Vec<T> share_of(const Block<T, D, 2>& block,
   return share;
 }
 
+// Asks for the values of a run some rows on, or of the next channel's first ones: a tile's rows are too short for the machine
+// to foresee the next.
+template <class T, class B> GS_INLINE void ask_for_values(const Job& job, const B& block, int64_t channel, int r) {
+  constexpr int ahead = 4, most = 1024;  // runs; bytes of a run, behind which it does foresee
+  if (job.values.col != int64_t(sizeof(T))) return;
+  r += ahead;
+  if (r >= block.run_count) {
+    r -= block.run_count;
+    if (r >= block.run_count || ++channel == job.channels) return;
+  }
+  const Run& run = block.runs[r];
+  const char* from = block.values(job, channel) + block.row_offset(job.values, run.row) + run.col * job.values.col;
+  const int bytes = run.vectors * int(sizeof(Vec<T>));
+  for (int line = 0; line < bytes && line < most; line += 64) __builtin_prefetch(from + line);
+}
+
 template <class T, int D> class Window {
  public:
   static constexpr int all_taps = 1 << D, taps = D == 3 ? 2 : all_taps, rows = all_taps / taps;
@@ -25,7 +41,10 @@ template <class T, int D> class Window {
   // adding them one tap at a time. What is decided, and every sum, depends on where this tile's points lie alone.
   template <class B> bool open(const Job& job, const B& block, Scratch& scratch) {
     if (!find_reach(job, block)) return false;
-    set_spots(job, block);
+    set_steps();
+    stored_ = job.channels > 1;
+    for (int r = 0; r < block.run_count && stored_; ++r)
+      if (const Run& run = block.runs[r]; run.where != Where::outside) weigh(job, block, run.where, run.point, run.vectors, run.point);
     // what a task has merged it leaves at zero, for the job's next one
     if (scratch.job != job.number) scratch.job = job.number, scratch.clean = 0;
     const int64_t bytes = copies_ * size_ * int64_t(sizeof(Cell)), clean = scratch.clean;
@@ -34,26 +53,23 @@ template <class T, int D> class Window {
     return true;
   }
 
-  // Adds one channel's values, which start at `values`.
-  template <class B> void add(const Job& job, const B& block, const char* values) {
-    const int64_t col = job.values.col;
+  // Adds one channel's values.
+  template <class B> void add(const Job& job, const B& block, int64_t channel) {
+    const char* values = block.values(job, channel);
     for (int r = 0; r < block.run_count; ++r) {
       const Run& run = block.runs[r];
       if (run.where == Where::outside) continue;
+      if (!job.grad_coords.data) ask_for_values<T>(job, block, channel, r);  // else they have just been read
+      const int64_t col = job.values.col;
       const char* from = values + block.row_offset(job.values, run.row) + run.col * col;
-      const int count = (run.vectors - 1) * lanes<T> + run.last;
-      if (!block.any_dead) {
-        const int32_t* spot = spot_ + run.point;
-        const char* share = reinterpret_cast<const char*>(share_ + run.point * all_taps);
-        char* cells = reinterpret_cast<char*>(cell_);
-        const Steps steps = steps_;
-        for (int i = 0; i < count; ++i, from += col, share += all_taps * sizeof(T))
-          add_point(cells + spot[i], steps, share, peek<T>(from));
-      } else {
-        for (int i = 0; i < count; ++i)
-          if (const int p = run.point + i; block.dead[p] == Dead::no)
-            add_point(reinterpret_cast<char*>(cell_) + spot_[p], steps_, reinterpret_cast<const char*>(share_ + p * all_taps),
-                      peek<T>(from + i * col));
+      if (stored_) {
+        add_points(block, run.point, (run.vectors - 1) * lanes<T> + run.last, run.point, from, col);
+        continue;
+      }
+      for (int v = 0; v < run.vectors; v += stretch) {
+        const int left = run.vectors - v, vectors = left < stretch ? left : stretch, p = run.point + v * lanes<T>;
+        weigh(job, block, run.where, p, vectors, 0);
+        add_points(block, p, left > stretch ? vectors * lanes<T> : (vectors - 1) * lanes<T> + run.last, 0, from + v * lanes<T> * col, col);
       }
     }
   }
@@ -85,18 +101,63 @@ template <class T, int D> class Window {
 
  private:
   typedef T Cell __attribute__((vector_size(taps * sizeof(T)), aligned(sizeof(T)), may_alias));
+  typedef T Pair __attribute__((vector_size(2 * taps * sizeof(T)), aligned(sizeof(T)), may_alias));
+  static constexpr int together = rows > 1 ? 2 : 1;  // cells of a point that are added to at once
   static constexpr int64_t capacity = (384 << 10) / int64_t(sizeof(Cell));  // cells: a share of the second cache level
   static constexpr int64_t most = D == 3 ? 10 : 3;  // cells for each point
   static constexpr int points = tile_points(D, 2) + padding;
+  static constexpr int stretch = 16;  // vectors that are weighed, then added: they stay in the first cache level
 
   struct Steps {
     int64_t bytes[rows];  // from the first of a point's cells
   };
 
-  static GS_INLINE void add_point(char* cell, const Steps& steps, const char* share, T value) {
-    for (int r = 0; r < rows; ++r) {
-      char* at = cell + steps.bytes[r];
-      store(at, load<Cell>(at) + load<Cell>(share + r * int64_t(sizeof(Cell))) * value);
+  // Adds the values at `from` of points from p on, whose spots and shares were stored from `at` on.
+  template <class B> GS_INLINE void add_points(const B& block, int p, int count, int at, const char* from, int64_t col) {
+    char* const cells = reinterpret_cast<char*>(cell_);
+    if (!block.any_dead) {
+      const int32_t* spot = spot_ + at;
+      const T* share = share_ + at * all_taps;
+      const Steps steps = steps_;
+      for (; count >= lanes<T>; count -= lanes<T>, spot += lanes<T>, share += lanes<T> * all_taps)
+        for (int l = 0; l < lanes<T>; ++l, from += col) add_point(cells + spot[l], steps, share + l * together * taps, peek<T>(from));
+      for (int l = 0; l < count; ++l, from += col) add_point(cells + spot[l], steps, share + l * together * taps, peek<T>(from));
+    } else {
+      for (int i = 0; i < count; ++i, ++at, from += col)
+        if (block.dead[p + i] == Dead::no)
+          add_point(cells + spot_[at], steps_, share_ + at / lanes<T> * lanes<T> * all_taps + at % lanes<T> * together * taps, peek<T>(from));
+    }
+  }
+
+  // Adds to a point's cells, to two at once where there are four.
+  static GS_INLINE void add_point(char* cell, const Steps& steps, const T* share, T value) {
+    if constexpr (rows == 1) {
+      store(cell, load<Cell>(cell) + load<Cell>(share) * value);
+    } else {
+      for (int r = 0; r < rows; r += 2) {
+        char *first = cell + steps.bytes[r], *second = cell + steps.bytes[r + 1];
+        const Pair sums = joined(first, second) + load<Pair>(share + r * lanes<T> * taps) * value;
+        split(sums, first, second);
+      }
+    }
+  }
+  static GS_INLINE Pair joined(const char* first, const char* second) {
+    if constexpr (sizeof(Cell) == 8) {
+      typedef double Two __attribute__((vector_size(16)));
+      return (Pair)Two{peek<double>(first), peek<double>(second)};
+    } else {
+      return __builtin_shufflevector(load<Cell>(first), load<Cell>(second), 0, 1, 2, 3);
+    }
+  }
+  static GS_INLINE void split(Pair sums, char* first, char* second) {
+    if constexpr (sizeof(Cell) == 8) {
+      typedef double Two __attribute__((vector_size(16)));
+      const Two two = (Two)sums;
+      poke<double>(first, two[0]);
+      poke<double>(second, two[1]);
+    } else {
+      store(first, (Cell)__builtin_shufflevector(sums, sums, 0, 1));
+      store(second, (Cell)__builtin_shufflevector(sums, sums, 2, 3));
     }
   }
 
@@ -105,16 +166,18 @@ template <class T, int D> class Window {
   }
 
   // First taps of one vector of points, and which of the points reach a pixel. Clamped ones all do: the last.
-  template <class B> GS_INLINE Index<T> first_taps(const Job& job, const B& block, int p, Index<T>* first) const {
+  template <Where where, class B> GS_INLINE Index<T> first_taps(const Job& job, const B& block, int p, Index<T>* first) const {
     Index<T> reaches = ~Index<T>{};
     for (int d = 0; d < D; ++d) {
-      const int32_t last = int32_t(job.size[d]) - 1;
       Index<T> i = load<Index<T>>(block.index[d] + p);
-      if (clamps(job, d)) {
-        i = i < -1 ? Index<T>{} - 1 : i;
-        i = i > last ? Index<T>{} + last : i;
+      if constexpr (where != Where::interior) {
+        const int32_t last = int32_t(job.size[d]) - 1;
+        if (clamps(job, d)) {
+          i = i < -1 ? Index<T>{} - 1 : i;
+          i = i > last ? Index<T>{} + last : i;
+        }
+        reaches &= (i >= -1) & (i <= last);
       }
-      reaches &= (i >= -1) & (i <= last);
       first[d] = i;
     }
     return reaches;
@@ -124,14 +187,12 @@ template <class T, int D> class Window {
     int64_t count = 0;
     Index<T> low[D], high[D];
     for (int d = 0; d < D; ++d) low[d] = Index<T>{} + INT32_MAX, high[d] = Index<T>{} + INT32_MIN;
-    for (int r = 0; r < block.run_count; ++r) {
-      const Run& run = block.runs[r];
-      if (run.where == Where::outside) continue;
+    const auto reach = [&]<Where where>(const Run& run) {
       Index<T> found{};
       for (int v = 0; v < run.vectors; ++v) {
         Index<T> first[D];
-        Index<T> reaches = first_taps(job, block, run.point + v * lanes<T>, first);
-        if (v == run.vectors - 1)
+        Index<T> reaches = first_taps<where>(job, block, run.point + v * lanes<T>, first);
+        if (where != Where::interior && v == run.vectors - 1)
           for (int l = run.last; l < lanes<T>; ++l) reaches[l] = 0;
         found -= reaches;
         for (int d = 0; d < D; ++d) {
@@ -140,6 +201,12 @@ template <class T, int D> class Window {
         }
       }
       for (int l = 0; l < lanes<T>; ++l) count += found[l];
+      if (where == Where::interior) count -= lanes<T> - run.last;
+    };
+    for (int r = 0; r < block.run_count; ++r) {
+      const Run& run = block.runs[r];
+      if (run.where == Where::interior) reach.template operator()<Where::interior>(run);
+      else if (run.where == Where::edge) reach.template operator()<Where::edge>(run);
     }
     size_ = pitch_ = copies_ = 0;
     if (count == 0) return true;
@@ -160,29 +227,34 @@ template <class T, int D> class Window {
     return true;
   }
 
-  template <class B> void set_spots(const Job& job, const B& block) {
-    int32_t step[D];
+  void set_steps() {
     for (int d = D - 1; d >= 0; --d)
-      step[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step[d + 1] * extent_[d + 1];
+      step_[d] = d == D - 1 ? int32_t(sizeof(Cell)) : d == D - 2 ? int32_t(pitch_ * sizeof(Cell)) : step_[d + 1] * extent_[d + 1];
     steps_.bytes[0] = 0;
-    if constexpr (D == 3) steps_.bytes[1] = step[1], steps_.bytes[2] = step[0], steps_.bytes[3] = step[0] + step[1];
+    if constexpr (D == 3) steps_.bytes[1] = step_[1], steps_.bytes[2] = step_[0], steps_.bytes[3] = step_[0] + step_[1];
+    for (int l = 0; l < lanes<T>; ++l) copy_[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
+  }
+
+  // Stores spots of vectors of points from p on, from `at` on, and their shares: vector by vector, then by the cells that are
+  // added to together, then point by point.
+  template <class B> GS_INLINE void weigh(const Job& job, const B& block, Where where, int p, int vectors, int at) {
+    if (where == Where::interior) weigh_points<Where::interior>(job, block, p, vectors, at);
+    else weigh_points<Where::edge>(job, block, p, vectors, at);
+  }
+  template <Where where, class B> void weigh_points(const Job& job, const B& block, int p, int vectors, int at) {
     const Index<T> nowhere = Index<T>{} + int32_t(capacity * int64_t(sizeof(Cell)));  // a cell of no pixel
-    Index<T> copy{};
-    for (int l = 0; l < lanes<T>; ++l) copy[l] = copies_ == 4 ? l % 4 * int32_t(size_ * sizeof(Cell)) : 0;
-    for (int r = 0; r < block.run_count; ++r) {
-      const Run& run = block.runs[r];
-      if (run.where == Where::outside) continue;
-      for (int v = 0; v < run.vectors; ++v) {
-        const int p = run.point + v * lanes<T>;
-        Index<T> first[D], spot = copy;
-        const Index<T> reaches = first_taps(job, block, p, first);
-        for (int d = 0; d < D; ++d) spot += ((first[d] - low_[d]) & reaches) * step[d];  // a far point's would overflow
-        store(spot_ + p, reaches ? spot : nowhere);
-        Vec<T> share[all_taps];
-        for (int k = 0; k < all_taps; ++k) share[k] = share_of(block, p, k);
-        mix<T, all_taps>(share);
-        for (int k = 0; k < all_taps; ++k) store(share_ + p * all_taps + k * lanes<T>, share[k]);
-      }
+    const Index<T> copy = copy_;
+    int32_t step[D], low[D];  // copies: what is stored could be the window's own, for all the compiler knows
+    for (int d = 0; d < D; ++d) step[d] = step_[d], low[d] = low_[d];
+    for (int v = 0; v < vectors; ++v, p += lanes<T>, at += lanes<T>) {
+      Index<T> first[D], spot = copy;
+      const Index<T> reaches = first_taps<where>(job, block, p, first);
+      for (int d = 0; d < D; ++d) spot += ((first[d] - low[d]) & reaches) * step[d];  // a far point's would overflow
+      store(spot_ + at, reaches ? spot : nowhere);
+      Vec<T> share[all_taps];
+      for (int k = 0; k < all_taps; ++k) share[k] = share_of(block, p, k);
+      for (int r = 0; r < rows; r += together) mix<T, together * taps>(share + r * taps);
+      for (int k = 0; k < all_taps; ++k) store(share_ + at * all_taps + k * lanes<T>, share[k]);
     }
   }
 
@@ -260,7 +332,9 @@ template <class T, int D> class Window {
   int64_t size_, pitch_;  // cells in all, and from row to row
   Steps steps_;
   int copies_;
-  int32_t low_[D], extent_[D];
+  int32_t low_[D], extent_[D], step_[D];  // `step_`: from cell to cell, in bytes
+  Index<T> copy_;  // where each lane's copy of the cells begins, in bytes
+  bool stored_;  // are all points' spots and shares? A single channel, which asks for them once, has a stretch's at a time
 };
 
 }  // namespace gridsample::GS_TARGET

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from gridsample import frameworks
+from gridsample._core import engine
 from gridsample.errors import DerivativeError
 from gridsample.frameworks.torch import batching, operators, second
 from gridsample.options import Options
@@ -48,6 +49,7 @@ class Pull:
     """values = pull(image, coords, options)"""
 
     operator = operators.pull
+    answer = engine.node_method(frameworks)  # what a node is asked first; compiled autograd asks the rule below
 
     @staticmethod
     def quick(image: Tensor, coords: Tensor, options: str) -> Any:
@@ -62,10 +64,6 @@ class Pull:
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        if not frameworks.tracing():  # as compiled autograd does
-            known: Any = frameworks.CALLS.derived(ctx, grad)
-            if known is not None:
-                return known
         coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
         if not coords_too:
@@ -320,7 +318,7 @@ def _functions(rule: Any, below: Callable[..., Any]) -> tuple[Any, Any]:
             keep(ctx, *inputs)
 
     # what autograd calls of a node: torch's looks each time for which of its rules the class has, for 7 us
-    Eager._backward_cls.apply = rule.backward  # type: ignore[attr-defined]
+    Eager._backward_cls.apply = vars(rule).get("answer", rule.backward)  # type: ignore[attr-defined]
     return Eager, Transformed
 
 
