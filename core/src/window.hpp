@@ -44,7 +44,8 @@ template <class T, int D> class Window {
     set_steps();
     stored_ = job.channels > 1;
     for (int r = 0; r < block.run_count && stored_; ++r)
-      if (const Run& run = block.runs[r]; run.where != Where::outside) weigh(job, block, run.where, run.point, run.vectors, run.point);
+      if (const Run& run = block.runs[r]; run.where != Where::outside)
+        weigh(job, block, run.where, run.point, run.vectors, run.point);
     // what a task has merged it leaves at zero, for the job's next one
     if (scratch.job != job.number) scratch.job = job.number, scratch.clean = 0;
     const int64_t bytes = copies_ * size_ * int64_t(sizeof(Cell)), clean = scratch.clean;
@@ -68,8 +69,9 @@ template <class T, int D> class Window {
       }
       for (int v = 0; v < run.vectors; v += stretch) {
         const int left = run.vectors - v, vectors = left < stretch ? left : stretch, p = run.point + v * lanes<T>;
+        const int count = left > stretch ? vectors * lanes<T> : (vectors - 1) * lanes<T> + run.last;
         weigh(job, block, run.where, p, vectors, 0);
-        add_points(block, p, left > stretch ? vectors * lanes<T> : (vectors - 1) * lanes<T> + run.last, 0, from + v * lanes<T> * col, col);
+        add_points(block, p, count, 0, from + v * lanes<T> * col, col);
       }
     }
   }
@@ -103,6 +105,7 @@ template <class T, int D> class Window {
   typedef T Cell __attribute__((vector_size(taps * sizeof(T)), aligned(sizeof(T)), may_alias));
   typedef T Pair __attribute__((vector_size(2 * taps * sizeof(T)), aligned(sizeof(T)), may_alias));
   static constexpr int together = rows > 1 ? 2 : 1;  // cells of a point that are added to at once
+  static constexpr int beside = together * taps;     // from a point's shares of them to the next point's
   static constexpr int64_t capacity = (384 << 10) / int64_t(sizeof(Cell));  // cells: a share of the second cache level
   static constexpr int64_t most = D == 3 ? 10 : 3;  // cells for each point
   static constexpr int points = tile_points(D, 2) + padding;
@@ -120,12 +123,12 @@ template <class T, int D> class Window {
       const T* share = share_ + at * all_taps;
       const Steps steps = steps_;
       for (; count >= lanes<T>; count -= lanes<T>, spot += lanes<T>, share += lanes<T> * all_taps)
-        for (int l = 0; l < lanes<T>; ++l, from += col) add_point(cells + spot[l], steps, share + l * together * taps, peek<T>(from));
-      for (int l = 0; l < count; ++l, from += col) add_point(cells + spot[l], steps, share + l * together * taps, peek<T>(from));
+        for (int l = 0; l < lanes<T>; ++l, from += col) add_point(cells + spot[l], steps, share + l * beside, peek<T>(from));
+      for (int l = 0; l < count; ++l, from += col) add_point(cells + spot[l], steps, share + l * beside, peek<T>(from));
     } else {
       for (int i = 0; i < count; ++i, ++at, from += col)
         if (block.dead[p + i] == Dead::no)
-          add_point(cells + spot_[at], steps_, share_ + at / lanes<T> * lanes<T> * all_taps + at % lanes<T> * together * taps, peek<T>(from));
+          add_point(cells + spot_[at], steps_, share_ + at / lanes<T> * lanes<T> * all_taps + at % lanes<T> * beside, peek<T>(from));
     }
   }
 
@@ -253,7 +256,7 @@ template <class T, int D> class Window {
       store(spot_ + at, reaches ? spot : nowhere);
       Vec<T> share[all_taps];
       for (int k = 0; k < all_taps; ++k) share[k] = share_of(block, p, k);
-      for (int r = 0; r < rows; r += together) mix<T, together * taps>(share + r * taps);
+      for (int r = 0; r < rows; r += together) mix<T, beside>(share + r * taps);
       for (int k = 0; k < all_taps; ++k) store(share_ + at * all_taps + k * lanes<T>, share[k]);
     }
   }

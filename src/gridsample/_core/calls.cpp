@@ -223,14 +223,12 @@ std::shared_ptr<const Call> Calls::find(const Library& library, const char* wher
 // A new array, and where it lies; null with no error set if that cannot be seen.
 nb::object Calls::make(const Library& library, const Result& result, Source& to) const {
   const Maker& maker = library.maker;
-  void* tensor = nullptr;
-  if (maker.empty && is_computed(result.view.scalar) && is_small(numbers(result.view)) &&
-      maker.empty(result.view.rank, result.view.shape, result.strides.data(),
-                  result.view.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, maker.device_type, 0,
-                  &tensor) == 0) {
+  if (maker.empty && is_computed(result.view.scalar) && is_small(numbers(result.view))) {
+    const std::size_t rank = std::size_t(result.view.rank);
+    NewTensor tensor = maker.empty({result.view.shape, rank}, {result.strides.data(), rank},
+                                   result.view.scalar == gs::Scalar::f32 ? maker.float32 : maker.float64, false);
     void* data = nullptr;
-    PyObject* made = maker.data(tensor, &data) == 0 ? maker.wrap(tensor) : nullptr;
-    maker.drop(tensor);
+    PyObject* made = maker.data(&tensor, &data) == 0 ? maker.wrap(&tensor) : nullptr;
     if (!made) throw nb::python_error();
     to.view = result.view;
     to.view.data = static_cast<char*>(data);

@@ -35,11 +35,9 @@ Maker Maker::from(nb::handle numbers) {
   if (numbers.is_none()) return maker;
   address(maker.empty, numbers[0]);
   address(maker.data, numbers[1]);
-  address(maker.drop, numbers[2]);
-  address(maker.wrap, numbers[3]);
-  maker.device_type = nb::cast<std::int32_t>(numbers[4]);
-  maker.float32 = nb::cast<std::int32_t>(numbers[5]);
-  maker.float64 = nb::cast<std::int32_t>(numbers[6]);
+  address(maker.wrap, numbers[2]);
+  maker.float32 = nb::cast<std::int8_t>(numbers[3]);
+  maker.float64 = nb::cast<std::int8_t>(numbers[4]);
   return maker;
 }
 

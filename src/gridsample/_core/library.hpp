@@ -14,15 +14,25 @@ namespace gridsample::python {
 
 namespace nb = nanobind;
 
-// torch's functions with a C interface that its compiled programs use (aoti_torch_...), and the one that makes a Python
-// object of a tensor: a new tensor at half the cost of torch.empty from Python. Given as addresses; all or none.
+// A tensor that torch has just made, as its at::Tensor is: one pointer, and handed over as C++ hands over what it must destroy.
+// It is given to Python's wrapper, which takes it out, so that nothing is left to destroy.
+struct NewTensor {
+  void* tensor;
+  NewTensor(const NewTensor&) = delete;
+  ~NewTensor() {}
+};
+
+// torch's functions that make a tensor of the CPU without its dispatcher, say where its memory is, and make a Python object
+// of it: at a third of the cost of torch.empty from Python. Given as addresses; all or none.
 struct Maker {
-  int (*empty)(std::int64_t rank, const std::int64_t* shape, const std::int64_t* strides, std::int32_t dtype,
-               std::int32_t device_type, std::int32_t device, void** tensor) = nullptr;
+  struct Numbers {  // at::IntArrayRef
+    const std::int64_t* first;
+    std::size_t count;
+  };
+  NewTensor (*empty)(Numbers shape, Numbers strides, std::int8_t dtype, bool pinned) = nullptr;
   int (*data)(void* tensor, void** data) = nullptr;
-  int (*drop)(void* tensor) = nullptr;
-  PyObject* (*wrap)(void* tensor) = nullptr;  // whose place it takes: what is left is to be dropped all the same
-  std::int32_t device_type = 0, float32 = 0, float64 = 0;
+  PyObject* (*wrap)(void* tensor) = nullptr;
+  std::int8_t float32 = 0, float64 = 0;
   static Maker from(nb::handle numbers);
 };
 

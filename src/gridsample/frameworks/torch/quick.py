@@ -41,15 +41,15 @@ def unwatched(*tensors: Tensor) -> bool:
     )
 
 
-# Functions that make a tensor, looked up in the loaded libraries: torch's interface for compiled programs, kept stable,
-# and the conversion to Python, whose name (the compiler's) says what it takes. Without them torch.empty does it.
+# Functions that make a tensor of the CPU, looked up in the loaded libraries: what torch.empty_strided ends at, one of
+# torch's stable interface for compiled programs, and the conversion to Python. The compiler's names say what they take.
+# Without them torch.empty does it.
 _MAKER = (
-    "aoti_torch_empty_strided",
+    "_ZN2at6detail17empty_strided_cpuEN3c108ArrayRefIlEES3_NS1_10ScalarTypeEb",
     "aoti_torch_get_data_ptr",
-    "aoti_torch_delete_tensor_object",
     "_Z16THPVariable_WrapON2at10TensorBaseE",
 )
-_NUMBERS = ("aoti_torch_device_type_cpu", "aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
+_NUMBERS = ("aoti_torch_dtype_float32", "aoti_torch_dtype_float64")
 
 
 def maker() -> tuple[int, ...] | None:
