@@ -119,6 +119,34 @@ def test_any_number_of_channels_beside(channels):
     assert np.array_equal(gs.sample(np.moveaxis(last, -1, 1), coords), np.repeat(alone, channels, 1))
 
 
+@pytest.mark.parametrize(("axes", "kernel", "boundary"), CASES)
+def test_a_channel_alone_or_among_others(axes, kernel, boundary):
+    image, coords, weigh = arrays(axes, many=True)
+    together = everything(image, coords, weigh, kernel=kernel, boundary=boundary)
+    for c in range(image.shape[1]):
+        part = slice(c, c + 1)
+        alone = everything(image[:, part], coords, weigh[:, part], kernel=kernel, boundary=boundary)
+        for which in (0, 1, 3, 4):  # the coordinates' gradient is the sum over channels
+            assert alone[which].tobytes() == np.ascontiguousarray(together[which][:, part]).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(1201, 1801), (11, 367, 379)])
+def test_results_too_large_for_the_caches(shape):
+    """From 16 MiB on they are written past the caches: whole vectors of aligned rows, and what is left as ever."""
+    axes = len(shape)
+    rng = np.random.default_rng(axes)
+    image = rng.random((1, 3, *(31, 29, 37)[-axes:])).astype("f4")
+    coords = (rng.random((1, *shape, axes)) * 40 - 2).astype("f4")
+    weigh = rng.random((1, 3, *shape)).astype("f4")
+    assert coords.nbytes > 16 << 20
+    assert weigh.nbytes > 16 << 20
+    whole = everything(image, coords, weigh)
+    for rows in np.array_split(np.arange(shape[0]), 3):
+        part = everything(image, coords[:, rows], weigh[:, :, rows])
+        assert part[0].tobytes() == np.ascontiguousarray(whole[0][:, :, rows]).tobytes()
+        assert part[2].tobytes() == np.ascontiguousarray(whole[2][:, rows]).tobytes()
+
+
 def test_the_same_in_one_row_and_many():
     image, coords, weigh = arrays(2, batch=1, many=True)
     flat = everything(image, coords.reshape(1, -1, 2), weigh.reshape(1, 3, -1))
