@@ -57,9 +57,9 @@ RUNS = (
 )
 # What is done, by the library's and the function's names: the first that fits counts.
 SYSTEM = "pages and the rest of the system"
-OTHER = "Python, torch and the call itself"
+OTHER = "Python and torch"
 PARTS = (
-    ("points found and weighed", r"engine.*(Filler|fill_|Folder|find_tile|locate|weigh<|note_dead|make_points|made_)"),
+    ("points found and weighed", r"engine.*(Filler|fill_|Folder|find_tile|locate|weigh<|note_dead|make_row)"),
     ("pixels converted, results rounded", r"engine.*(Stage|Converter|staged|widen|narrow)"),
     ("taps read and summed", r"engine.*(pull_|gradient_channel|backward_channels_last)"),
     ("values added to cells", r"engine.*Window.*::(add|weigh|open|find_reach)"),
@@ -67,6 +67,7 @@ PARTS = (
     ("coordinates' gradient written", r"engine.*(gradient_tile|both_gradients_task|map_gradient)"),
     ("memory cleared or copied", r"(mem(set|cpy|move)|engine.*clear_)"),
     ("waiting for another thread", r"engine.*(await_turn|run_tasks|Team|threads)"),
+    ("the call set up, and all else in the engine", r"engine"),
     (SYSTEM, r"kernel"),
     (OTHER, r""),
 )

@@ -55,7 +55,7 @@ def test_torch_can_be_asked_itself():
     # On the platforms we test; elsewhere the watchers serve.
     if sys.platform == "linux":
         assert quick.peeks() is not None
-        assert quick.maker() is not None
+    assert quick.maker() is not None
 
 
 def test_a_result_is_a_tensor_like_any_other():

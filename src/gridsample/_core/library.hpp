@@ -23,7 +23,7 @@ struct NewTensor {
 };
 
 // torch's functions that make a tensor of the CPU without its dispatcher, say where its memory is, and make a Python object
-// of it: at a third of the cost of torch.empty from Python. Given as addresses; all or none.
+// of it: sooner than torch.empty from Python. Given as addresses; all or none.
 struct Maker {
   struct Numbers {  // at::IntArrayRef
     const std::int64_t* first;

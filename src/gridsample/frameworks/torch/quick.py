@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 import threading
 from typing import Any
 
@@ -44,8 +45,9 @@ def unwatched(*tensors: Tensor) -> bool:
 # Functions that make a tensor of the CPU, looked up in the loaded libraries: what torch.empty_strided ends at, one of
 # torch's stable interface for compiled programs, and the conversion to Python. The compiler's names say what they take.
 # Without them torch.empty does it.
+_INT64 = "x" if sys.platform == "darwin" else "l"  # long long there, long elsewhere
 _MAKER = (
-    "_ZN2at6detail17empty_strided_cpuEN3c108ArrayRefIlEES3_NS1_10ScalarTypeEb",
+    f"_ZN2at6detail17empty_strided_cpuEN3c108ArrayRefI{_INT64}EES3_NS1_10ScalarTypeEb",
     "aoti_torch_get_data_ptr",
     "_Z16THPVariable_WrapON2at10TensorBaseE",
 )
