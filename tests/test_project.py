@@ -56,6 +56,18 @@ def test_the_changelog_knows_the_version():
     assert declared_version() in headings
 
 
+def test_the_extension_keeps_to_the_stable_interface_of_python():
+    # From 3.12 on it is built against that alone (docs/design/0002-wheels.md); an older Python's headers offer more.
+    abi = pytest.importorskip("abi3info")
+    known = [found for part in (abi.FUNCTIONS, abi.DATAS, abi.TYPEDEFS, abi.STRUCTS) for found in part.values()]
+    since = {getattr(x, "symbol", x).name: (x.added.major, x.added.minor) for x in known}
+    code = "\n".join(path.read_text() for path in (ROOT / "src/gridsample/_core").glob("*.?pp"))
+    macros = r"Py\w+_Check(Exact)?|Py_(TYPE|None|True|False|INCREF|XINCREF|DECREF|VISIT)|Py_tp_\w+|PyBUF_\w+"
+    asked = {name for name in re.findall(r"\b_?Py[A-Z]?\w*_\w+", code) if not re.fullmatch(macros, name)}
+    assert "PyTuple_GetItem" in asked
+    assert {name for name in asked if since.get(name, (9, 9)) > (3, 12)} == set()
+
+
 def test_no_file_is_too_long():
     lengths = {
         relative(path): len(path.read_text().splitlines()) for path in sources(*CODE) if ".gen." not in path.name

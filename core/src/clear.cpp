@@ -38,7 +38,7 @@ void clear_part(const Job& job, std::int64_t task) {
     view.shape[view.rank] = size;
     view.stride[view.rank++] = stride;
   };
-  for (int d = job.channels_last; d < job.problem.axes; ++d) add_axis(job.size[d], job.image_stride[d]);
+  for (int d = job.channels_last; d < job.problem->axes; ++d) add_axis(job.size[d], job.image_stride[d]);
   if (job.channels_last) add_axis(job.channels, job.image_channel);
   clear(view);
 }

@@ -15,7 +15,7 @@ struct Grid {
   std::int64_t count[max_axes] = {1, 1, 1}, step[max_axes] = {0, 0, 0}, box[max_axes] = {1, 1, 1};
 
   Grid(const Job& job, const PointArray& array) {
-    const int axes = job.problem.axes;
+    const int axes = job.problem->axes;
     for (int d = 0; d < axes; ++d) {
       const int at = max_axes - axes + d;
       count[at] = job.lattice.count[d], step[at] = array.outer[d], box[at] = job.lattice.box[d];
@@ -27,8 +27,8 @@ struct Grid {
 // Calls visit(the first number of a row) for every row of an array of control points, components by memory axis.
 template <class Visit> void each_row(const Job& job, const PointArray& array, const Grid& grid, Visit visit) {
   for (std::int64_t n = 0; n < job.coords_batches; ++n)
-    for (int c = 0; c < job.problem.axes; ++c) {
-      char* from = array.data + n * array.batch + job.problem.axis[c].component * array.component;
+    for (int c = 0; c < job.problem->axes; ++c) {
+      char* from = array.data + n * array.batch + job.problem->axis[c].component * array.component;
       for (std::int64_t i = 0; i < grid.count[0]; ++i)
         for (std::int64_t j = 0; j < grid.count[1]; ++j) visit(from + i * grid.step[0] + j * grid.step[1]);
     }
@@ -68,11 +68,11 @@ void check_control(const Problem& problem, const View& control) {
 
 void lay_control(Job& job, const View& control) {
   Lattice& lattice = job.lattice;
-  const int axes = job.problem.axes, degree = job.problem.control.degree;
+  const int axes = job.problem->axes, degree = job.problem->control.degree;
   const std::int64_t tile[max_axes] = {job.tile_planes, job.tile_rows, job.tile_cols};
   for (int d = 0; d < axes; ++d) {
     lattice.count[d] = control.shape[2 + d];
-    lattice.per_pixel[d] = double(lattice.count[d] - degree) / double(std::max<std::int64_t>(job.problem.control.length[d] - 1, 1));
+    lattice.per_pixel[d] = double(lattice.count[d] - degree) / double(std::max<std::int64_t>(job.problem->control.length[d] - 1, 1));
     const double spanned = double(tile[max_axes - axes + d] - 1) * lattice.per_pixel[d];
     lattice.box[d] = std::min(lattice.count[d], std::int64_t(spanned) + 2 + degree);
   }
@@ -81,10 +81,10 @@ void lay_control(Job& job, const View& control) {
 }
 
 ControlCopy::ControlCopy(Job& job) {
-  if (job.problem.given != Given::control || job.lattice.data) return;
+  if (job.problem->given != Given::control || job.lattice.data) return;
   const Grid grid(job, job.coords);
   const std::size_t item = job.coords_f64 ? 8 : 4;
-  numbers_.resize(std::size_t(job.coords_batches * job.problem.axes * grid.rows() * job.lattice.pitch));
+  numbers_.resize(std::size_t(job.coords_batches * job.problem->axes * grid.rows() * job.lattice.pitch));
   char* next = reinterpret_cast<char*>(numbers_.data());
   each_row(job, job.coords, grid, [&](const char* from) {
     for (std::int64_t k = 0; k < grid.count[2]; ++k) std::memcpy(next + std::size_t(k) * item, from + k * grid.step[2], item);
@@ -94,28 +94,28 @@ ControlCopy::ControlCopy(Job& job) {
 }
 
 std::int64_t part_size(const Job& job) {
-  const int axes = job.problem.axes;
-  if (job.problem.given != Given::control) return (axes + 1) * (axes + 1);
+  const int axes = job.problem->axes;
+  if (job.problem->given != Given::control) return (axes + 1) * (axes + 1);
   std::int64_t numbers = axes;
   for (int d = 0; d < axes; ++d) numbers *= job.lattice.box[d];
   return axes + numbers;  // after the place of its first point
 }
 
 void add_up_matrices(const Job& job) {
-  const int axes = job.problem.axes;
+  const int axes = job.problem->axes;
   for (std::int64_t n = 0; n < job.coords_batches; ++n)
-    for (int c = 0; c < axes + (job.problem.given == Given::homography); ++c)
+    for (int c = 0; c < axes + (job.problem->given == Given::homography); ++c)
       for (int d = 0; d <= axes; ++d) {
         double sum = 0;
         for (std::int64_t tile = 0; tile < job.tiles; ++tile)
           sum += job.parts[(n * job.tiles + tile) * job.part + c * (axes + 1) + d];
-        const int column = d == axes ? axes : job.problem.axis[d].component;
+        const int column = d == axes ? axes : job.problem->axis[d].component;
         write(job, job.grad_coords.data + n * job.grad_coords.batch + c * job.grad_coords.row + column * job.grad_coords.col, sum);
       }
 }
 
 void add_up_control(const Job& job) {
-  const int axes = job.problem.axes;
+  const int axes = job.problem->axes;
   const Grid grid(job, job.grad_coords);
   const auto& [count, step, box] = grid;
   std::vector<double> sums(std::size_t(job.coords_batches * axes * grid.rows() * count[2]));

@@ -57,9 +57,9 @@ bool flat(const Job& job, const PointArray& a) {
 // one tile's decides in which order pixels are added to: it depends on shapes alone, not on whether rows could be joined.
 void cut_tiles(Job& job, int taps) {
   const bool staged_last = job.narrow && job.channels_last;
-  const std::int64_t capacity = staged_last ? staged_tile_points(job.problem.axes, taps) : tile_points(job.problem.axes, taps);
-  const bool made = job.problem.given != Given::points;  // from a place in the output, of which nothing may be joined
-  const bool summed = !by_point(job.problem.given);      // tile by tile: the gradient of what is given
+  const std::int64_t capacity = staged_last ? staged_tile_points(job.problem->axes, taps) : tile_points(job.problem->axes, taps);
+  const bool made = job.problem->given != Given::points;  // from a place in the output, of which nothing may be joined
+  const bool summed = !by_point(job.problem->given);      // tile by tile: the gradient of what is given
   const std::int64_t wide = job.rows == 1 ? capacity : staged_last ? 64 : job.cols <= 256 ? 256 : 128;
   job.tile_cols = std::min(wide, std::max<std::int64_t>(job.cols, 1));
   const std::int64_t pitch = (job.tile_cols + padding - 1) / padding * padding;
@@ -67,7 +67,7 @@ void cut_tiles(Job& job, int taps) {
   job.long_rows = job.cols >= 64;
   std::int64_t planes = job.outer_rank ? job.outer_shape[job.outer_rank - 1] : 1;
   job.tile_planes = 1;
-  if (job.problem.axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || job.narrow || (summed && job.grad_coords.data))) {
+  if (job.problem->axes == 3 && taps == 2 && planes > 1 && job.long_rows && (job.target || job.narrow || (summed && job.grad_coords.data))) {
     // boxes, whose points share more pixels (window.hpp), of the shape that was found quickest; a map's gradient is added up
     // tile by tile, so its tiles are the same with and without an image's gradient. Reading alone is quicker along rows.
     job.tile_cols = std::min<std::int64_t>(job.cols, staged_last ? 32 : 64);
@@ -123,8 +123,8 @@ Job make_job(const Problem& problem, const Arrays& arrays) {
 
   static std::atomic<std::int64_t> jobs{0};
   Job job{};
+  job.problem = &problem;
   job.number = ++jobs;
-  job.problem = problem;
   job.batch = batch_of(image.shape[0], coords.shape[0]);
   job.channels = image.shape[1];
   job.image_batches = image.shape[0];
@@ -211,12 +211,12 @@ bool too_much_to_keep(const Job& job, double numbers, std::int64_t item) {
 
 double reads_of(const Job& job) {  // taps that are read
   double reads = double(job.batch) * double(job.channels) * points_of(job);
-  for (int d = 0; d < job.problem.axes; ++d) reads *= job.problem.kernel.taps;
+  for (int d = 0; d < job.problem->axes; ++d) reads *= job.problem->kernel.taps;
   return reads;
 }
 
 Loop loop_for(Verb verb, const Job& job, Scalar scalar) {
-  return verb_loop(verb, job.problem.axes, job.problem.kernel.taps, scalar);
+  return verb_loop(verb, job.problem->axes, job.problem->kernel.taps, scalar);
 }
 
 bool empty(const Job& job) { return job.batch == 0 || job.channels == 0 || job.tiles == 0; }
@@ -235,7 +235,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
   threads = worthwhile(reads_of(job), threads);
   if (job.narrow) {  // channels that are adjacent are staged together
     if (job.image_channel != job.item) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
-    return run_tasks(job, staged_loop(job.problem.axes, job.problem.kernel.taps), job.batch * job.tiles * job.channel_blocks, threads);
+    return run_tasks(job, staged_loop(job.problem->axes, job.problem->kernel.taps), job.batch * job.tiles * job.channel_blocks, threads);
   }
   job.streams = too_much_to_keep(job, double(job.batch) * double(job.channels), job.item);
   if (verb == Verb::pull && !job.channels_last) job.channel_blocks = blocks_for(job.batch * job.tiles, job.channels, threads);
@@ -243,7 +243,7 @@ void run_pull(Verb verb, const Problem& problem, const View& image, const View& 
 }
 
 // Runs a verb that adds to the target: one task for each of its images, or, where those are few, one for each tile.
-void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
+void run_adding(Verb verb, Job& job, Scalar scalar, int threads) {
   if (job.image_batches == 0 || job.channels == 0) return;
   const ControlCopy copy(job);
   const Loop loop = loop_for(verb, job, scalar);
@@ -258,17 +258,17 @@ void run_adding(Verb verb, Job job, Scalar scalar, int threads) {
 
 // Runs what computes the coordinates' gradient; that of what is given for all points is then added up from the tiles' parts,
 // in their order.
-template <class Run> void with_parts(Job job, Run run) {
-  if (by_point(job.problem.given)) {
-    job.streams = too_much_to_keep(job, double(job.coords_batches) * job.problem.axes, job.coords_f64 ? 8 : 4);
-    return run(job);
+template <class Run> void with_parts(Job& job, Run run) {
+  if (by_point(job.problem->given)) {
+    job.streams = too_much_to_keep(job, double(job.coords_batches) * job.problem->axes, job.coords_f64 ? 8 : 4);
+    return run();
   }
   job.part = part_size(job);
   std::vector<double> parts(std::size_t(job.coords_batches * job.tiles * job.part));
   job.parts = parts.data();
   const ControlCopy copy(job);
-  run(job);
-  if (job.problem.given == Given::control) add_up_control(job);
+  run();
+  if (job.problem->given == Given::control) add_up_control(job);
   else add_up_matrices(job);
 }
 
@@ -283,7 +283,7 @@ void pull_grad(const Problem& problem, const View& image, const View& coords, co
 }
 
 void push(const Problem& problem, const View& values, const View& coords, const View& image, int threads) {
-  const Job job = make_job(problem, {nullptr, &coords, &values, nullptr, &image, false});
+  Job job = make_job(problem, {nullptr, &coords, &values, nullptr, &image, false});
   expect_writes(image);
   run_adding(Verb::push, job, image.scalar, threads);
 }
@@ -303,19 +303,19 @@ void backward(const Problem& problem, const View& grad, const View& image, const
   if (grad_image && grad_coords) {
     // in one pass when both sides have a batch of their own, and both images are walked alike
     const bool alike = std::equal(image.stride, image.stride + image.rank, grad_image->stride);
-    const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
+    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, alike ? grad_image : nullptr, false});
     if (alike && !empty(job) && job.image_batches == job.coords_batches) {
       expect_writes(*grad_image);
-      return with_parts(job, [&](const Job& whole) { run_adding(Verb::both_gradients, whole, image.scalar, threads); });
+      return with_parts(job, [&] { run_adding(Verb::both_gradients, job, image.scalar, threads); });
     }
   }
   if (grad_image) push(problem, grad, coords, *grad_image, threads);
   if (grad_coords) {
-    const Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
+    Job job = make_job(problem, {&image, &coords, &grad, grad_coords, nullptr, false});
     // an image without batch or channels still has coordinates, whose gradient is zero
-    with_parts(job, [&](const Job& whole) {
+    with_parts(job, [&] {
       if (job.coords_batches > 0 && job.tiles > 0)
-        run_tasks(whole, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
+        run_tasks(job, loop_for(Verb::grid_gradient, job, image.scalar), job.coords_batches * job.tiles,
                   worthwhile(reads_of(job), threads));
     });
   }

@@ -49,7 +49,7 @@ template <class C, int D, class B> __attribute__((noinline)) const char* displac
   for (int col = 0; col < block.cols; col += lanes<C>, to += D * sizeof(Vec<C>)) {
     Vec<C> u[D], g[D];
     load_displacements<C, D>(array, from + col * array.col, block.cols - col, u);
-    places.move(job.problem, col, u, g);
+    places.move(*job.problem, col, u, g);
     store_points<C, D>(to, g);
   }
   return reinterpret_cast<const char*>(block.made);

@@ -12,10 +12,10 @@ namespace gridsample::GS_TARGET {
 template <class T, int D> GS_INLINE bool packed(const Job& job) {
   const PointArray& coords = job.coords;
   bool fits = job.coords_f64 == (sizeof(T) == 8) && job.short_offsets;
-  fits = fits && (job.problem.given != Given::points ||
+  fits = fits && (job.problem->given != Given::points ||
                   (coords.component == int64_t(sizeof(T)) && coords.col == int64_t(sizeof(T)) * D));
   for (int d = 1; d < D; ++d)
-    fits = fits && fold_of(job.problem.axis[d], job.size[d]) == fold_of(job.problem.axis[0], job.size[0]);
+    fits = fits && fold_of(job.problem->axis[d], job.size[d]) == fold_of(job.problem->axis[0], job.size[0]);
   return fits;
 }
 
@@ -93,30 +93,30 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
   bool offsets_in_floats;  // T has every offset as a whole number
   bool indexes;  // first taps are asked for, not only the offset they come to
 
-  Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem.kernel, job.buries) {
+  Filler(const Job& job, Block<T, D, K>& block) : job(job), block(block), weights(job.problem->kernel, job.buries) {
     if constexpr (GRADIENT && K > 1) weights.start(block);
     indexes = (K == 2 && job.windows && job.target) || (K > 1 && sizeof(T) == 4 && job.narrow);
     // what is folded has left the image all the same, and is not sampled if there is an outside value
-    inside_quickly = F == Fold::none || !job.problem.has_outside;
-    outside_quickly = F == Fold::none && !job.problem.has_outside;
-    bool rims = K <= 2 && !job.buries && !job.problem.has_outside;  // can every point be treated as one at the rim?
+    inside_quickly = F == Fold::none || !job.problem->has_outside;
+    outside_quickly = F == Fold::none && !job.problem->has_outside;
+    bool rims = K <= 2 && !job.buries && !job.problem->has_outside;  // can every point be treated as one at the rim?
     const T never = T(__builtin_nan(""));
     double extent = 0;
     for (int d = 0; d < D; ++d) {
-      ruler[d] = Ruler<T>(job.problem, d, job.size[d]);
+      ruler[d] = Ruler<T>(*job.problem, d, job.size[d]);
       const int64_t n = job.size[d], back = K == 1 ? 0 : -ruler[d].first_tap;  // taps before the pixel
       low[d] = splat<T>(T(back));
       high[d] = splat<T>(not_above<T>(n - K + back));
-      const bool hole = job.problem.axis[d].rule.family == table::Family::hole;
+      const bool hole = job.problem->axis[d].rule.family == table::Family::hole;
       before[d] = splat<T>(hole ? T(back - K) : never);
       behind[d] = splat<T>(hole ? not_below<T>(n + back) : never);
       stride[d] = Unsigned{} + uint32_t(job.image_stride[d]);
       step[d] = splat<T>(T(job.image_stride[d]));
       last[d] = Index<T>{} + int32_t(n - 1);
       // a position already folded needs no tap beyond the rim
-      clamps[d] = job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
-      rims &= clamps[d] == clamps[0] && (clamps[d] || hole || job.problem.axis[d].fold_coordinate);
-      component[d] = job.problem.axis[d].component;
+      clamps[d] = job.problem->axis[d].rule.family == table::Family::clamp && !job.problem->axis[d].fold_coordinate;
+      rims &= clamps[d] == clamps[0] && (clamps[d] || hole || job.problem->axis[d].fold_coordinate);
+      component[d] = job.problem->axis[d].component;
       extent += double(job.size[d]) * double(job.image_stride[d] < 0 ? -job.image_stride[d] : job.image_stride[d]);
     }
     rim_everywhere = rims && job.small;
@@ -347,7 +347,7 @@ template <class T, int D, int K, Fold F, bool GRADIENT> struct Filler {
 
   // How far from here what is read next lies: of a box two rows on, else the tile to the right.
   GS_INLINE int64_t read_next(int row) const {
-    if (block.rows == block.plane_rows || job.problem.given != Given::points) return block.cols * point_bytes;
+    if (block.rows == block.plane_rows || job.problem->given != Given::points) return block.cols * point_bytes;
     const int next = row + 2 < block.rows ? row + 2 : row;
     return block.row_offset(job.coords, next) - block.row_offset(job.coords, row);
   }
@@ -366,7 +366,7 @@ template <class T, int D, int K, bool GRADIENT>
 void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& block) {
   find_tile(job, batch, tile, block);
   if (packed<T, D>(job)) {
-    switch (fold_of(job.problem.axis[0], job.size[0])) {
+    switch (fold_of(job.problem->axis[0], job.size[0])) {
       case Fold::none: fill_packed<T, D, K, Fold::none, GRADIENT>(job, block); break;
       case Fold::clip: fill_packed<T, D, K, Fold::clip, GRADIENT>(job, block); break;
       case Fold::half_pixel: fill_packed<T, D, K, Fold::half_pixel, GRADIENT>(job, block); break;
@@ -374,7 +374,7 @@ void fill_block(const Job& job, int64_t batch, int64_t tile, Block<T, D, K>& blo
     }
   } else {
     locate<T, D, K>(job, block, GRADIENT);
-    weigh<T, D, K>(job.problem, block, GRADIENT);
+    weigh<T, D, K>(*job.problem, block, GRADIENT);
     Folder<T, D, K>{job, block}.classify();
   }
 }

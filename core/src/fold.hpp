@@ -12,7 +12,7 @@ template <class T, int D> GS_INLINE void set_picks(const Job& job, Block<T, D, 2
   Index<T> offset{};
 #pragma GCC unroll 3
   for (int d = 0; d < D; ++d) {
-    const Axis& axis = job.problem.axis[d];
+    const Axis& axis = job.problem->axis[d];
     const int32_t last = int32_t(job.size[d]) - 2;  // first pixel of two
     const Index<T> i = first[d], before = i < 0, behind = i > last;
     // a position already folded needs no tap beyond the rim
@@ -48,7 +48,7 @@ template <class T, int D, int K> struct Folder {
 
   // One axis of one edge vector: every tap's pixel and sign, or a hole.
   GS_INLINE void fold_axis(int d, int p) {
-    const Axis& axis = job.problem.axis[d];
+    const Axis& axis = job.problem->axis[d];
     const int32_t n = int32_t(job.size[d]);
     // a position already folded needs no tap beyond the rim
     const table::Family family = axis.fold_coordinate ? table::Family::hole : axis.rule.family;
@@ -141,7 +141,7 @@ template <class T, int D, int K> struct Folder {
     Index<T> beyond{};  // no tap is a pixel
     for (int d = 0; d < D; ++d) {
       const Index<T> i = load<Index<T>>(block.index[d] + p);
-      if (job.problem.axis[d].rule.family == table::Family::hole) beyond |= (i <= -K) | (i >= int32_t(job.size[d]));
+      if (job.problem->axis[d].rule.family == table::Family::hole) beyond |= (i <= -K) | (i >= int32_t(job.size[d]));
     }
     if (!any(~beyond)) return Where::outside;
     fold(p);

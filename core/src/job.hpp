@@ -40,7 +40,7 @@ struct Lattice {
 };
 
 struct Job {
-  Problem problem;
+  const Problem* problem;  // of the call; null for a job of its own rules
   std::int64_t size[max_axes];  // n of each axis
   std::int64_t batch, channels;
 

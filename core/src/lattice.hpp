@@ -16,7 +16,7 @@ struct Knot {
 };
 
 GS_INLINE Knot knot_at(const Job& job, int d, int64_t place) {
-  const int degree = job.problem.control.degree;
+  const int degree = job.problem->control.degree;
   const int64_t spans = job.lattice.count[d] - degree;
   const double along = double(place) * job.lattice.per_pixel[d], end = double(spans);
   const double c = along < end ? along : end;  // beyond the ends the spline goes on as it is there
@@ -38,7 +38,7 @@ GS_INLINE Knot knot_at(const Job& job, int d, int64_t place) {
 // What all rows of the tile share; columns behind the last one are as that one.
 template <class C, int D, class B> __attribute__((noinline)) void lay_columns(const Job& job, B& block) {
   auto& knots = block.knots;
-  const int degree = job.problem.control.degree, whole = (block.cols + padding - 1) / padding * padding;
+  const int degree = job.problem->control.degree, whole = (block.cols + padding - 1) / padding * padding;
   Knot knot{};
   for (int p = 0; p < whole; ++p) {
     if (p < block.cols) knot = knot_at(job, D - 1, block.place[2] + p);
@@ -52,7 +52,7 @@ template <class C, int D, class B> __attribute__((noinline)) void lay_columns(co
 // The control points near one row of the tile, summed over the outer axes, to knots.row.
 template <class C, int D, class B> void sum_outer(const Job& job, B& block, int row) {
   const Lattice& lattice = job.lattice;
-  const int taps = job.problem.control.degree + 1;
+  const int taps = job.problem->control.degree + 1;
   constexpr int64_t item = sizeof(C);
   const int64_t pitch = lattice.pitch * item;
   Knot outer[2] = {};
@@ -98,9 +98,9 @@ template <class C, int D, int TAPS, class B> void moved_row(const Job& job, B& b
       else gather_four<C>(from, knots.from + col, near);
       for (int k = 0; k < TAPS; ++k)
         sum = mul_add<C>(load<Vec<C>>(reinterpret_cast<const C*>(knots.weight[k]) + col), near[k], sum);
-      for (int c = 0; c < D; ++c) u[c] = c == job.problem.axis[d].component ? sum : u[c];
+      for (int c = 0; c < D; ++c) u[c] = c == job.problem->axis[d].component ? sum : u[c];
     }
-    places.move(job.problem, col, u, g);
+    places.move(*job.problem, col, u, g);
     store_points<C, D>(to, g);
   }
 }
@@ -109,7 +109,7 @@ template <class C, int D, int TAPS, class B> void moved_row(const Job& job, B& b
 template <class C, int D, class B> __attribute__((noinline)) const char* lattice_row(const Job& job, B& block, int row) {
   if (row == 0) lay_columns<C, D>(job, block);
   sum_outer<C, D>(job, block, row);
-  if (job.problem.control.degree == 1) moved_row<C, D, 2>(job, block, row);
+  if (job.problem->control.degree == 1) moved_row<C, D, 2>(job, block, row);
   else moved_row<C, D, 4>(job, block, row);
   return reinterpret_cast<const char*>(block.made);
 }
@@ -129,7 +129,7 @@ template <class T, int TAPS, class B> void add_columns(const B& block, const T* 
 // The indices, `count` of them from `start` on along an outer axis, that read each control point near them.
 template <class T> class Reached {
  public:
-  Reached(const Job& job, int d, int64_t start, int count) : count_(count), taps_(job.problem.control.degree + 1) {
+  Reached(const Job& job, int d, int64_t start, int count) : count_(count), taps_(job.problem->control.degree + 1) {
     for (int i = 0; i < count; ++i) knots_[i] = knot_at(job, d, start + i);
   }
   int64_t origin() const { return knots_[0].first; }
@@ -168,7 +168,7 @@ template <class T, int D, int TAPS, class B> void lattice_part(const Job& job, B
   double* sums = part + D;  // by memory axis of the component
   __builtin_memset(sums, 0, std::size_t(D * each) * sizeof(double));
   part[D - 1] = double(block.knots.first);
-  const auto scale = [&](int d) { return job.problem.axis[d].scale; };
+  const auto scale = [&](int d) { return job.problem->axis[d].scale; };
   if constexpr (D == 1) {
     add_columns<T, TAPS>(block, block.total[0], scale(0), sums);
   } else {
@@ -198,7 +198,7 @@ template <class T, int D, int TAPS, class B> void lattice_part(const Job& job, B
 // (D by memory axis, *box).
 template <class T, int D, class B> __attribute__((noinline)) void lattice_gradient(const Job& job, B& block, double* part) {
   lay_columns<T, D>(job, block);
-  if (job.problem.control.degree == 1) lattice_part<T, D, 2>(job, block, part);
+  if (job.problem->control.degree == 1) lattice_part<T, D, 2>(job, block, part);
   else lattice_part<T, D, 4>(job, block, part);
 }
 

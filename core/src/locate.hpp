@@ -158,8 +158,8 @@ GS_INLINE Placed<C> place(const Ruler<C>& ruler, Vec<C> g, B& block, int p) {
 
 template <class T, class C, Fold F, bool ONE_TAP, class B>
 void locate_axis(const Job& job, int d, B& block, bool gradient) {
-  const Ruler<C> ruler(job.problem, d, job.size[d]);
-  const C* g = reinterpret_cast<const C*>(block.coordinate[job.problem.axis[d].component]);
+  const Ruler<C> ruler(*job.problem, d, job.size[d]);
+  const C* g = reinterpret_cast<const C*>(block.coordinate[job.problem->axis[d].component]);
   for (int p = 0; p < block.points; p += lanes<C>) {
     const Placed<C> placed = place<C, F, ONE_TAP>(ruler, load<Vec<C>>(g + p), block, p);
     store(block.index[d] + p, placed.first);
@@ -188,7 +188,7 @@ void locate_as(const Job& job, B& block, bool gradient) {
     if (job.coords_f64) load(0.0);
     else load(0.0f);
   }
-  for (int d = 0; d < D; ++d) switch (fold_of(job.problem.axis[d], job.size[d])) {
+  for (int d = 0; d < D; ++d) switch (fold_of(job.problem->axis[d], job.size[d])) {
       case Fold::none: locate_axis<T, C, Fold::none, ONE_TAP>(job, d, block, gradient); break;
       case Fold::clip: locate_axis<T, C, Fold::clip, ONE_TAP>(job, d, block, gradient); break;
       case Fold::half_pixel: locate_axis<T, C, Fold::half_pixel, ONE_TAP>(job, d, block, gradient); break;
@@ -226,10 +226,10 @@ template <class T, int D, int K> void find_tile(const Job& job, int64_t batch, i
   block.points = block.rows * block.pitch;
   block.any_dead = false;
   block.origin = block.run_count = 0;
-  block.fill = T(job.problem.fill);
-  block.outside = T(job.problem.has_outside ? job.problem.outside : job.problem.fill);
+  block.fill = T(job.problem->fill);
+  block.outside = T(job.problem->has_outside ? job.problem->outside : job.problem->fill);
   // only these calls mark points, or ask
-  if (job.problem.nan != NotANumber::minus_one || job.problem.has_outside || job.buries)
+  if (job.problem->nan != NotANumber::minus_one || job.problem->has_outside || job.buries)
     for (int p = 0; p < block.points; ++p) block.dead[p] = Dead::no;
 }
 

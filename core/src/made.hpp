@@ -15,11 +15,11 @@ template <int D> struct Matrix {
   double entry[D + 1][D + 1];
   bool divides;
 
-  Matrix(const Job& job, int64_t batch) : divides(job.problem.given == Given::homography) {
+  Matrix(const Job& job, int64_t batch) : divides(job.problem->given == Given::homography) {
     const char* from = job.coords.data + (job.coords_batches == 1 ? 0 : batch) * job.coords.batch;
     for (int c = 0; c < D + divides; ++c)
       for (int d = 0; d <= D; ++d) {
-        const int column = d == D ? D : job.problem.axis[d].component;
+        const int column = d == D ? D : job.problem->axis[d].component;
         const char* at = from + c * job.coords.row + column * job.coords.col;
         entry[c][d] = job.coords_f64 ? peek<double>(at) : double(peek<float>(at));
       }
@@ -48,8 +48,8 @@ template <class C, int D> struct MadeRow {
 
 // Packed coordinates of one row of the tile, in block.made.
 template <class C, int D, class B> const char* make_row(const Job& job, B& block, int row) {
-  if (job.problem.given == Given::displaced) return displaced_row<C, D>(job, block, row);
-  if (job.problem.given == Given::control) return lattice_row<C, D>(job, block, row);
+  if (job.problem->given == Given::displaced) return displaced_row<C, D>(job, block, row);
+  if (job.problem->given == Given::control) return lattice_row<C, D>(job, block, row);
   const MadeRow<C, D> made(Matrix<D>(job, block.batch), block, row);
   char* to = reinterpret_cast<char*>(block.made);
   for (int col = 0; col < block.cols; col += lanes<C>, to += D * sizeof(Vec<C>)) {
@@ -66,14 +66,14 @@ template <class C, int D, class B> const char* make_row(const Job& job, B& block
 
 // Where a row of the tile's coordinates stands: in the caller's array, or just made.
 template <class C, int D, class B> GS_INLINE const char* coords_row(const Job& job, B& block, int row) {
-  if (job.problem.given == Given::points) return job.coords.data + block.outer_coords + block.row_offset(job.coords, row);
+  if (job.problem->given == Given::points) return job.coords.data + block.outer_coords + block.row_offset(job.coords, row);
   return make_row<C, D>(job, block, row);
 }
 GS_INLINE int64_t coords_col(const Job& job, int64_t packed) {
-  return job.problem.given == Given::points ? job.coords.col : packed;
+  return job.problem->given == Given::points ? job.coords.col : packed;
 }
 GS_INLINE int64_t coords_component(const Job& job, int64_t packed) {
-  return job.problem.given == Given::points ? job.coords.component : packed;
+  return job.problem->given == Given::points ? job.coords.component : packed;
 }
 
 // The matrix's gradient of one tile, from the points' gradients by memory axis, to `out` ((D + 1) x (D + 1), columns by
@@ -92,8 +92,8 @@ void matrix_gradient(const Job& job, const B& block, int64_t batch, const T (*al
       const Vec<T> below = made.divides ? made.at(D, col) : splat<T>(1);
       Vec<T> last{};
       for (int d = 0; d < D; ++d) {
-        const int c = job.problem.axis[d].component;
-        Vec<T> part = load<Vec<T>>(along[d] + row * block.pitch + col) * splat<T>(T(job.problem.axis[d].scale));
+        const int c = job.problem->axis[d].component;
+        Vec<T> part = load<Vec<T>>(along[d] + row * block.pitch + col) * splat<T>(T(job.problem->axis[d].scale));
         Mask<T> counts = real & (part != Vec<T>{});  // a point without a gradient may lie at infinity
         part = counts ? part / below : Vec<T>{};
         sum[c] += part;
@@ -117,7 +117,7 @@ void matrix_gradient(const Job& job, const B& block, int64_t batch, const T (*al
 
 // The gradient of what is given for all points, of one tile.
 template <class T, int D, class B> void map_gradient(const Job& job, B& block, int64_t batch, double* part) {
-  if (job.problem.given == Given::control) return lattice_gradient<T, D>(job, block, part);
+  if (job.problem->given == Given::control) return lattice_gradient<T, D>(job, block, part);
   matrix_gradient<T, D>(job, block, batch, block.total, part);
 }
 

@@ -117,7 +117,7 @@ void pull_grad_channels(const Job& job, const Block<T, D, K>& block, int64_t fro
     each_vector<T>(block, [&](int p, Where where, int count, int row, int col) {
       const Jet<T, D> jet = jet_at<T, D, K, UNIT>(job, block, base, p, where);
       for (int d = 0; d < D; ++d) {
-        const Axis& axis = job.problem.axis[d];
+        const Axis& axis = job.problem->axis[d];
         const Vec<T> folded = K == 1 ? Vec<T>{} : load<Vec<T>>(block.slope[d] + p);
         Vec<T> slope = jet.along[d] * folded * splat<T>(T(axis.scale));
         slope = folded == Vec<T>{} ? Vec<T>{} : slope;  // zero even beside an infinite pixel

@@ -126,7 +126,7 @@ template <class T, int D> class GradientWriter {
  public:
   explicit GradientWriter(const Job& job) : job_(job) {
     for (int d = 0; d < D; ++d) {
-      const Axis& axis = job.problem.axis[d];
+      const Axis& axis = job.problem->axis[d];
       axis_of_[axis.component] = d;
       scale_[axis.component] = splat<T>(T(axis.scale));
     }
@@ -174,7 +174,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
   Block<T, D, K>& block = block_in<T, D, K>(scratch);
   find_tile(job, first, tile, block);  // even if there is no batch to sum over
   const std::size_t bytes = std::size_t(block.points) * sizeof(T);
-  const bool single = last - first == 1 && by_point(job.problem.given);  // nothing to add up
+  const bool single = last - first == 1 && by_point(job.problem->given);  // nothing to add up
   if (first == last)
     for (int d = 0; d < D; ++d) __builtin_memset(block.total[d], 0, bytes);
   for (int64_t n = first; n < last; ++n) {
@@ -209,7 +209,7 @@ void gradient_tile(const Job& job, int64_t first, int64_t last, int64_t tile, Sc
         store(block.total[d] + p, before + gradient_along(block, d, p));
       }
   }
-  if (!by_point(job.problem.given))
+  if (!by_point(job.problem->given))
     return map_gradient<T, D>(job, block, first, job.parts + task_of(job, first, tile) * job.part);
   // by rows, not runs: without a batch to sum over the block was never filled
   const PointArray& out = job.grad_coords;

@@ -20,7 +20,7 @@ template <class T, int D, int K> struct SecondBlock : Block<T, D, K> {
 
 // The sign that a boundary gives a tap of an edge point.
 template <class T, int D, int K> T sign_of(const Job& job, const Block<T, D, K>& block, int d, int k, int p) {
-  const Axis& axis = job.problem.axis[d];
+  const Axis& axis = job.problem->axis[d];
   int32_t j = block.index[d][p] + k;
   T sign = 1;
   if (axis.fold_coordinate || axis.rule.family != table::Family::periodic || (j >= 0 && j < job.size[d])) return sign;
@@ -30,12 +30,12 @@ template <class T, int D, int K> T sign_of(const Job& job, const Block<T, D, K>&
 // Makes `turned` and `bent`. Nothing changes along an axis where the position stands still.
 template <class T, int D, int K> void make_turned(const Second& job, SecondBlock<T, D, K>& block) {
   const PointArray& by = job.grad_coords;
-  const int degree = job.problem.kernel.degree;
+  const int degree = job.problem->kernel.degree;
   T bend[K][table::max_degree + 1] = {};
   for (int k = 0; k < K; ++k)
-    for (int power = 2; power <= degree; ++power) bend[k][power - 2] = T(power * (power - 1) * job.problem.kernel.coefficient[k][power]);
+    for (int power = 2; power <= degree; ++power) bend[k][power - 2] = T(power * (power - 1) * job.problem->kernel.coefficient[k][power]);
   for (int d = 0; d < D; ++d) {
-    const Axis& axis = job.problem.axis[d];
+    const Axis& axis = job.problem->axis[d];
     const bool signs = axis.rule.sign < 0;
     for (int row = 0; row < block.rows; ++row)
       for (int col = 0; col < block.cols; col += lanes<T>) {
@@ -150,7 +150,7 @@ template <class T, int D, int K> void read_channels(const Second& job, SecondBlo
       read_channel<T, D, K, unit.value, both.value, curved.value>(job, block, c);
   };
   const auto choose_curve = [&](auto unit, auto both) {
-    if (K == 2 && job.problem.kernel.degree < 2) read(unit, both, Choice<K != 2>{});  // four taps are never straight
+    if (K == 2 && job.problem->kernel.degree < 2) read(unit, both, Choice<K != 2>{});  // four taps are never straight
     else read(unit, both, Choice<true>{});
   };
   const auto choose_both = [&](auto unit) {
@@ -214,10 +214,10 @@ void scatter_turned(const Second& job, const SecondBlock<T, D, K>& block, const 
 // Curves are computed from the points' fractions, which a quick fill does not keep.
 template <class T, int D, int K> void find_taps(const Second& job, int64_t n, int64_t tile, SecondBlock<T, D, K>& block) {
   if constexpr (K == 2)
-    if (job.problem.kernel.degree < 2) return fill_block<T, D, K, true>(job, n, tile, block);
+    if (job.problem->kernel.degree < 2) return fill_block<T, D, K, true>(job, n, tile, block);
   find_tile<T, D, K>(job, n, tile, block);
   locate<T, D, K>(job, block, true);
-  weigh<T, D, K>(job.problem, block, true);
+  weigh<T, D, K>(*job.problem, block, true);
   Folder<T, D, K>{job, block}.classify();
 }
 

@@ -165,7 +165,7 @@ template <class T, int D> class Window {
   }
 
   static bool clamps(const Job& job, int d) {
-    return job.problem.axis[d].rule.family == table::Family::clamp && !job.problem.axis[d].fold_coordinate;
+    return job.problem->axis[d].rule.family == table::Family::clamp && !job.problem->axis[d].fold_coordinate;
   }
 
   // First taps of one vector of points, and which of the points reach a pixel. Clamped ones all do: the last.

@@ -139,6 +139,42 @@ def test_recorded_calls_know_their_gradients_further_on():
     assert "gridsample.pull_backward.default" in mode.seen
 
 
+@pytest.mark.parametrize("which", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("verb", [gs.grid_sample, gs.sample_grad])
+def test_nodes_keep_the_same_both_ways(verb, which, long_way):
+    leaves = [t.clone().requires_grad_(w) for t, w in zip((IMAGE, GRID), which, strict=True)]
+
+    def kept(node):
+        return {"saved": [t.shape for t in node.saved_tensors], **vars(node)}
+
+    short = verb(*leaves).grad_fn
+    assert short.name() == "MadeBackward"
+    assert kept(short) == kept(long_way(verb, *leaves).grad_fn)
+    assert ("image_shape" in kept(short)) != which[1]  # instead of the image, which may then go
+    assert kept(short)["saved"] == [GRID.shape, IMAGE.shape][: 1 + which[1]]
+
+
+@pytest.mark.parametrize("verb", [gs.grid_sample, gs.sample_grad])
+def test_what_a_node_keeps_must_not_be_changed(verb):
+    image, grid = IMAGE.clone().requires_grad_(), GRID.clone().requires_grad_()
+    result = verb(image, grid)
+    with torch.no_grad():
+        image.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        result.sum().backward()
+
+
+def test_what_autograd_calls_refuses_other_calls():
+    node = gs.grid_sample(IMAGE.clone().requires_grad_(), GRID).grad_fn
+    for call in (engine.record, node.apply):
+        with pytest.raises(TypeError, match="arguments"):
+            call(IMAGE, GRID)
+    with pytest.raises(TypeError):
+        type(node).apply(IMAGE, GRID)  # on no node of its class
+    with pytest.raises(AttributeError):
+        engine.record(IMAGE, IMAGE, GRID, "", (IMAGE,))  # a tensor is no node
+
+
 def test_bad_calls_are_told_the_same(long_way):
     for arguments in (
         (IMAGE, GRID[:1]),

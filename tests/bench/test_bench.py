@@ -46,8 +46,8 @@ def test_every_peer_computes_the_same_and_is_timed(peer, tiny, tmp_path, capsys)
     if PEERS[peer].missing:
         pytest.skip(f"needs {', '.join(PEERS[peer].missing)}")
     path = tmp_path / "results" / "r.json"
-    argv = ["--peer", peer, "--budget", "0.0001", "--verb", "forward,backward", "--threads", "1,2", "-o", str(path)]
-    bench.main(argv)
+    verbs = "forward,backward,step"
+    bench.main(["--peer", peer, "--budget", "0.0001", "--verb", verbs, "--threads", "1,2", "-o", str(path)])
     result = report.read(path)
     assert result["wrong"] == []
     done = {(row["case"], row["verb"], row["mode"], row["padding"], row["threads"]) for row in result["rows"]}
@@ -55,7 +55,7 @@ def test_every_peer_computes_the_same_and_is_timed(peer, tiny, tmp_path, capsys)
     assert all(row["difference"] < 1e-5 for row in result["rows"])
     assert all(row["limit_ms"] > 0 for row in result["rows"])
     assert all(("reused_ms" in row) == (row["verb"] == "forward") for row in result["rows"])
-    assert len(result["rows"]) + len(result["skipped"]) == 2 * (2 * sum(len(case.modes) for case in TINY) + 1)
+    assert len(result["rows"]) + len(result["skipped"]) == 2 * (3 * sum(len(case.modes) for case in TINY) + 1)
     assert result["wrong"] == []
     assert "geometric mean" in capsys.readouterr().out
     assert [p.name for p in path.parent.iterdir()] == ["r.json"]

@@ -82,6 +82,7 @@ def test_the_limit_moves_what_must_be_moved(last):
     box[0, 0], box[-1, -1] = -3, 3  # clipped: no more than the whole image is read
     image, grid, out = 2 * 3 * 6 * 7 * 4, 2 * 5 * 4 * 2 * 4, 2 * 3 * 5 * 4 * 4
     expected = {"forward": (image + grid, out), "backward": (image + grid + out, image + grid), "affine": (image, out)}
+    expected["step"] = (image + grid + out, image + grid + out)
     for verb, (read, written) in expected.items():
         sources, size = limit.moved(Run(case, "bilinear", "zeros", verb, 1))
         assert (sum(source.size for source in sources), size) == (read, written)

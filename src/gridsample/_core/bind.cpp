@@ -18,6 +18,7 @@
 #include "calls.hpp"
 #include "gridsample/attention.hpp"
 #include "handler.hpp"
+#include "nodes.hpp"
 #include "problems.hpp"
 
 namespace {
@@ -132,27 +133,6 @@ PyType_Slot calls_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse_c
                              {Py_tp_clear, reinterpret_cast<void*>(clear_calls)},
                              {0, nullptr}};
 
-// What autograd calls of a recorded pull's node: the engine's answer, or else that of the rule in Python. A plain function of
-// Python's, which looks CALLS up in the module `holder`: torch keeps it for ever, and nanobind would report its own as leaked.
-PyObject* answer(PyObject* holder, PyObject* const* arguments, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "expected a node and a gradient, got %zd arguments", count);
-  static PyObject *const calls = PyUnicode_InternFromString("CALLS"), *const derived = PyUnicode_InternFromString("derived");
-  PyObject* known = nullptr;
-  if (const nb::object asked = nb::steal(PyObject_GetAttr(holder, calls)))
-    known = PyObject_CallMethodObjArgs(asked.ptr(), derived, arguments[0], arguments[1], nullptr);
-  if (known != Py_None) return known;
-  Py_DECREF(known);
-  const nb::object rules = nb::steal(PyObject_GetAttrString(arguments[0], "_forward_cls"));
-  return rules ? PyObject_CallMethod(rules.ptr(), "backward", "OO", arguments[0], arguments[1]) : nullptr;
-}
-
-// `answer` as a method of the class it is put in.
-nb::object node_method(nb::handle holder) {
-  static PyMethodDef definition{"apply", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&answer)), METH_FASTCALL, nullptr};
-  const nb::object function = nb::steal(PyCFunction_New(&definition, holder.ptr()));
-  return nb::steal(PyInstanceMethod_New(function.ptr()));
-}
-
 }  // namespace
 
 NB_MODULE(engine, m) {
@@ -190,8 +170,7 @@ NB_MODULE(engine, m) {
            "What the node of a recorded pull answers to the gradient of its values, or None.")
       .def("into_pixels", &Calls::into_pixels, nb::arg("matrix"), nb::arg("numbers"),
            "Matrices of affine maps written in a frame, in pixels, or None.");
-  m.def("node_method", &node_method, nb::arg("holder"),
-        "What autograd calls of a recorded pull's node, as a method; CALLS is looked up in `holder`.");
+  add_nodes(m);
   m.def("dispatch_keys", [](std::uintptr_t library) {
     const DispatchKeys keys = Peeks::keys(reinterpret_cast<void*>(library));
     return std::tuple(keys.included, keys.excluded);

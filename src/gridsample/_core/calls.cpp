@@ -36,7 +36,7 @@ struct Call {
   bool jacobian = false;
   gs::Problem problem{};
   std::vector<Result> results;
-  nb::object recorded, text;  // what to call instead where gradients are recorded, and its options
+  nb::object recorded, text;  // what to call with the values where gradients are recorded, and its options
 };
 
 namespace {
@@ -172,24 +172,25 @@ Calls::State Calls::state(const Library& library, std::initializer_list<nb::hand
   const Peeks& peeks = library.peeks;
   bool recorded = false;
   if (peeks.library) {
+    const bool recording = peeks.recording();
     const DispatchKeys keys = Peeks::keys(peeks.library);
     if (!(keys == DispatchKeys{} || keys == peeks.inference)) return State::watched;
     if (peeks.function_mode() || peeks.callbacks()) return State::watched;
     for (nb::handle array : arrays) {
-      const void* tensor = tensor_of(array);
-      if (peeks.is_negative(&tensor)) return State::watched;
-      recorded = recorded || peeks.requires_grad(tensor);
+      const void* const tensor = peeks.tensor(array);
+      if (!tensor || peeks.is_negative(&tensor)) return State::watched;
+      recorded = recorded || (recording && peeks.requires_grad(tensor));
     }
   } else {
+    const bool recording = !library.recording.is_none() && is_true(ask(library.recording));
     for (nb::handle function : library.busy)
       if (is_true(ask(function))) return State::watched;
     for (nb::handle array : arrays) {
       for (nb::handle method : library.unusual)
         if (is_true(method(array))) return State::watched;
-      recorded = recorded || (!library.recording.is_none() && is_true(array.attr(requires_grad_)));
+      recorded = recorded || (recording && is_true(array.attr(requires_grad_)));
     }
   }
-  if (recorded) recorded = peeks.library ? peeks.recording() : is_true(ask(library.recording));
   return recorded ? State::recorded : State::quiet;
 }
 
@@ -251,7 +252,7 @@ nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, c
   if (!from.read(*library, image) || !at.read(*library, coords) || !is_computed(at.view.scalar)) return nb::none();
   const auto call = find(*library, where, from.view, at.view, choices);
   if (!call || !call->usable) return nb::none();
-  if (found == State::recorded) return call->recorded.is_none() ? nb::none() : call->recorded(image, coords, call->text);
+  if (found == State::recorded && call->recorded.is_none()) return nb::none();
   nb::object result = make(*library, call->results[0], to);
   if (!result) return nb::none();
   const double touched = taps(call->problem, to.view);
@@ -259,7 +260,7 @@ nb::object Calls::pull(const char* where, nb::handle image, nb::handle coords, c
   without_lock(touched, [&] {
     (call->jacobian ? gs::pull_grad : gs::pull)(call->problem, from.view, at.view, to.view, threads);
   });
-  return result;
+  return found == State::recorded ? call->recorded(image, coords, call->text, nb::make_tuple(result)) : result;
 }
 
 bool Calls::differentiate(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
@@ -313,7 +314,7 @@ nb::object Calls::derived(nb::handle node, nb::handle grad) {
   const bool image_too = entry(needed, 0).is(Py_True), coords_too = entry(needed, 1).is(Py_True);
   Gradients found;
   if (!differentiate(grad, image, entry(saved, 0), node.attr(options_), image_too, coords_too, found)) return nb::none();
-  return nb::make_tuple(found.image, found.coords, nb::none());
+  return nb::make_tuple(found.image, found.coords, nb::none(), nb::none());
 }
 
 nb::object Calls::into_pixels(nb::handle matrix, nb::handle numbers) const {

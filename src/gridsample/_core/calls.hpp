@@ -49,7 +49,7 @@ class Calls {
   // stands for the image.
   nb::object backward(nb::handle grad, nb::handle image, nb::handle coords, nb::handle options, bool image_too,
                       bool coords_too);
-  // What a recorded pull's node answers: (gradient of image, of coords, None), or None.
+  // What a recorded pull's node answers: (gradient of image, of coords, None, None), or None.
   nb::object derived(nb::handle node, nb::handle grad);
   // Matrices of maps (gridsample/matrix.hpp), or None.
   nb::object into_pixels(nb::handle matrix, nb::handle numbers) const;

@@ -50,7 +50,8 @@ Peeks Peeks::from(nb::handle numbers) {
   address(peeks.requires_grad, numbers[3]);
   address(peeks.is_negative, numbers[4]);
   address(peeks.recording, numbers[5]);
-  peeks.inference = {nb::cast<std::uint64_t>(numbers[6]), nb::cast<std::uint64_t>(numbers[7])};
+  peeks.tensor_at = nb::cast<std::size_t>(numbers[6]);
+  peeks.inference = {nb::cast<std::uint64_t>(numbers[7]), nb::cast<std::uint64_t>(numbers[8])};
   return peeks;
 }
 
@@ -64,16 +65,6 @@ DispatchKeys Peeks::keys(void* library) {
   (void)library;
 #endif
   return {~std::uint64_t(0), ~std::uint64_t(0)};  // unlike any state
-}
-
-const void* tensor_of(nb::handle tensor) {
-  static PyObject* const name = PyUnicode_InternFromString("_cdata");
-  PyObject* number = PyObject_GetAttr(tensor.ptr(), name);
-  if (!number) throw nb::python_error();
-  const void* address = PyLong_AsVoidPtr(number);
-  Py_DECREF(number);
-  if (!address) throw nb::python_error();
-  return address;
 }
 
 const dlpack::Exchange* exchange_of(nb::handle capsule) {

@@ -50,7 +50,12 @@ struct Peeks {
   bool (*requires_grad)(const void* tensor) = nullptr;
   bool (*is_negative)(const void* const* tensor) = nullptr;
   bool (*recording)() = nullptr;  // gradients, if anything requires them
+  std::size_t tensor_at = 0;      // where in a torch.Tensor its C++ half stands, in bytes
   DispatchKeys inference;  // in torch.inference_mode
+  // The C++ half of a torch.Tensor, of that class itself; null if it has none.
+  const void* tensor(nb::handle tensor) const {
+    return *reinterpret_cast<const void* const*>(reinterpret_cast<const char*>(tensor.ptr()) + tensor_at);
+  }
   static DispatchKeys keys(void* library);
   static Peeks from(nb::handle numbers);
 };
@@ -71,8 +76,6 @@ struct Library {
   Peeks peeks;
 };
 
-// The C++ object of a torch tensor, whose address its Python half shows as an attribute.
-const void* tensor_of(nb::handle tensor);
 // A DLPack exchange table, or null for None.
 const dlpack::Exchange* exchange_of(nb::handle capsule);
 // A large new array shaped like `like`, strides in elements, in memory that an earlier one may have left (gridsample/blocks.hpp),

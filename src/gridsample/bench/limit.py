@@ -27,8 +27,9 @@ def moved(run: Run) -> tuple[list[Array], int]:
     """The bytes that must be read, as flat arrays, and the number to be written: grid, the part of the image that it
     covers, and the output, each once.
 
-    Backward, the gradient of the output is read too, and the gradients of the image and of the grid are written. Image
-    and grid are the run's own memory, so that the limit finds as much of it in the caches as the calls do.
+    Backward, the gradient of the output is read too, and the gradients of the image and of the grid are written; in a
+    step also the output. Image and grid are the run's own memory, so that the limit finds as much of it in the caches
+    as the calls do.
     """
     image, grid = run.arrays()
     flat = grid.reshape(-1, grid.shape[-1])
@@ -40,7 +41,8 @@ def moved(run: Run) -> tuple[list[Array], int]:
         return [covered], output
     if run.verb == "forward":
         return [covered, _bytes(grid)], output
-    return [covered, _bytes(grid), np.ones(output, np.uint8)], image.nbytes + grid.nbytes
+    gradients = image.nbytes + grid.nbytes
+    return [covered, _bytes(grid), np.ones(output, np.uint8)], gradients + (output if run.verb == "step" else 0)
 
 
 def _bytes(array: Array) -> Array:

@@ -15,7 +15,8 @@ from gridsample.bench.measure import Jumps
 MODES = ("nearest", "bilinear", "bicubic")
 DTYPES = ("float32", "float64", "uint8")
 # forward: a grid is given. backward: both gradients. affine: forward, but the matrix is given and the grid is not.
-VERBS = ("forward", "backward", "affine")
+# step: forward with its graph recorded, and backward, as in each step of a training.
+VERBS = ("forward", "backward", "affine", "step")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Run:
     @property
     def jumps(self) -> Callable[[], Jumps] | None:
         """Where the results are not continuous in the coordinates, if they are not: nearest, and derivatives."""
-        return self._jumps if self.mode == "nearest" or self.verb == "backward" else None
+        return self._jumps if self.mode == "nearest" or self.verb in ("backward", "step") else None
 
     def _jumps(self) -> Jumps:
         """Nearest jumps at halves; derivatives where pieces meet, at integers, and where a reflection turns, at halves.

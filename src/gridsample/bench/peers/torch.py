@@ -67,6 +67,8 @@ def _prepare(run: Run) -> Calls:
         image, grid = image.detach().requires_grad_(), grid.detach().requires_grad_()
         values = sample(image, grid, mode, padding, False)
         grad = upstream.reshape(values.shape) if signal else upstream
+        if run.verb == "step":
+            return lambda: torch.autograd.grad(sample(image, grid, mode, padding, False), (image, grid), grad)
         return lambda: torch.autograd.grad(values, (image, grid), grad, retain_graph=True)
 
     mine, gradients = both(gs.grid_sample, image, grid), both(functional.grid_sample, picture, points)
@@ -85,7 +87,7 @@ PEER = Peer(
     call="F.grid_sample; affine: F.affine_grid and F.grid_sample",
     packages={"torch": "torch"},
     can=Can(
-        verbs=("forward", "backward", "affine"),
+        verbs=("forward", "backward", "affine", "step"),
         axes=(1, 2, 3),
         modes=("bilinear", "nearest", "bicubic"),
         dtypes=("float32", "float64"),  # its half kernels leave their memory, so nothing is compared with them

@@ -45,22 +45,28 @@ def _keep_for_jvp(ctx: Any, *tensors: Tensor) -> None:
         ctx.save_for_forward(*tensors)
 
 
+def _keep_points(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
+    """What derivatives of what is read from an image need; `engine.record` keeps the same."""
+    ctx.options = intern(options)
+    if ctx.needs_input_grad[1]:
+        ctx.save_for_backward(coords, image)
+    else:  # the image is needed for the gradient of the coordinates alone: do not keep it alive for its own
+        ctx.save_for_backward(coords)
+        ctx.image_shape = image.shape
+    _keep_for_jvp(ctx, image, coords)
+
+
 class Pull:
     """values = pull(image, coords, options)"""
 
     operator = operators.pull
-    answer = engine.node_method(frameworks)  # what a node is asked first; compiled autograd asks the rule below
+    answers = True  # nodes ask the engine first; compiled autograd asks the rule below
 
     @staticmethod
     def quick(image: Tensor, coords: Tensor, options: str) -> Any:
         return frameworks.CALLS.pull(image, coords, intern(options))  # a dispatcher's string is new in every call
 
-    @staticmethod
-    def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
-        ctx.options, ctx.image_shape = intern(options), image.shape
-        # the image is needed for the gradient of the coordinates alone: do not keep it alive for its own
-        ctx.save_for_backward(coords, *([image] if ctx.needs_input_grad[1] else []))
-        _keep_for_jvp(ctx, image, coords)
+    keep = _keep_points
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -118,23 +124,19 @@ class PullGrad:
     """jacobian = pull_grad(image, coords, options)"""
 
     operator = operators.pull_grad
-
-    @staticmethod
-    def keep(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
-        ctx.options = options
-        ctx.save_for_backward(image, coords)
-        _keep_for_jvp(ctx, image, coords)
+    keep = _keep_points
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        image, coords = ctx.saved_tensors
+        coords, *image = ctx.saved_tensors
         image_too, coords_too = ctx.needs_input_grad[:2]
+        shape = image[0].shape if image else ctx.image_shape
         images, points = [], []
         for j, once in _derived(ctx.options, coords):
             if image_too:
-                images.append(push(grad[..., j], coords, image.shape, once))
+                images.append(push(grad[..., j], coords, shape, once))
             if coords_too:
-                points.append(pull_backward(grad[..., j], image, coords, once, [False, True])[1])
+                points.append(pull_backward(grad[..., j], image[0], coords, once, [False, True])[1])
         return _total(images), _total(points), None
 
     @staticmethod
@@ -317,20 +319,40 @@ def _functions(rule: Any, below: Callable[..., Any]) -> tuple[Any, Any]:
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
             keep(ctx, *inputs)
 
-    # what autograd calls of a node: torch's looks each time for which of its rules the class has, for 7 us
-    # (by vars, since a method that is read from its class is no longer one)
-    Eager._backward_cls.apply = vars(rule).get("answer", rule.backward)  # type: ignore[attr-defined]
-    return Eager, Transformed
+    return _quickened(Eager, rule), Transformed
 
 
-RECORD: dict[Any, Any] = {}  # by rule: what the short way calls to have a gradient recorded
+def _quickened(function: Any, rule: Any) -> Any:
+    """Its nodes are asked for gradients at once: torch looks each time for which of its rules they have, for 7 us."""
+    nodes = function._backward_cls
+    if hasattr(rule, "answers"):
+        nodes.holder = frameworks  # of CALLS
+        nodes.apply = engine.answer_of(nodes)
+    else:
+        nodes.apply = function.backward
+    return function
+
+
+def recorder(rule: Any) -> Any:
+    """Records values of a pull that are computed already: (image, coords, options, (values,)) -> values.
+
+    As the short way calls it: the C function alone, without what Function.apply does for torch.func, which is not on.
+    """
+
+    class Made(Function):
+        forward = staticmethod(engine.record)
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> Any:
+            return *rule.backward(ctx, *grads), None
+
+    return super(Function, _quickened(Made, rule)).apply  # type: ignore[misc]
 
 
 def differentiable(rule: Any) -> Callable[..., Any]:
     """Registers the operator's derivative, and gives the quickest sound way to call it."""
     operator, below = rule.operator, _below(rule)
     eager, transformed = _functions(rule, below)
-    RECORD[rule] = super(Function, eager).apply  # without what Function.apply does for torch.func, which is not on
 
     def kernel(*arguments: Any) -> Any:
         if (torch.is_grad_enabled() and _any_requires_grad(*arguments)) or forward_ad._current_level >= 0:

@@ -84,6 +84,9 @@ def peeks() -> tuple[int, ...] | None:
         addresses = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in _PEEKS]
     except (AttributeError, OSError):
         return None
+    at = _tensor_at()
+    if at is None:
+        return None
     states: list[tuple[int, int]] = []
 
     def look() -> None:
@@ -99,7 +102,20 @@ def peeks() -> tuple[int, ...] | None:
     thread.join()
     if len(states) != 2 or states[0] != (0, 0) or states[1] == (0, 0):
         return None
-    return (library._handle, *(address or 0 for address in addresses), *states[1])
+    return (library._handle, *(address or 0 for address in addresses), at, *states[1])
+
+
+def _tensor_at() -> int | None:
+    """How many bytes into a tensor of the class itself its C++ half's address stands, which is also its ``_cdata``."""
+    word = ctypes.sizeof(ctypes.c_void_p)
+    places = list(range(object.__basicsize__, Tensor.__basicsize__, word))
+    for tensor in (torch.empty(0), torch.ones(2, 3, requires_grad=True)):
+        places = [at for at in places if ctypes.c_void_p.from_address(id(tensor) + at).value == tensor._cdata]
+    return places[0] if len(places) == 1 else None
+
+
+# What is called to have values recorded, by whether they are a jacobian.
+_RECORDED = {False: derivatives.recorder(derivatives.Pull), True: derivatives.recorder(derivatives.PullGrad)}
 
 
 def add(calls: engine.Calls, **instead: Any) -> None:
@@ -145,9 +161,8 @@ def _resolve(
     else:
         last = channels_last and not known.jacobian and len(known.shape) == len(shape)
         results = [_made(known.shape, dtype, last)]
-    rule = derivatives.PullGrad if known.jacobian else derivatives.Pull
-    recorded = None if where == "planned" else derivatives.RECORD[rule]
-    return known.problem, known.jacobian, results, recorded, known.plan.options.text
+    recorded = None if where == "planned" else _RECORDED[known.jacobian]
+    return known.problem, known.jacobian, results, recorded, sys.intern(known.plan.options.text)
 
 
 def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What recording a gradient costs a small call: F.grid_sample's node in C++, ours, and one that does nothing at all.
+
+    python bench/nodes.py [--rounds 300]
+
+writes its rows into bench/results/programs/nodes.json: microseconds of a call on 8 x 8 pixels, medians over rounds of
+50 calls in turn, on one thread. "nothing" is an autograd.Function in its plainest form: its forward hands over an empty
+tensor, and its backward gradients that lie ready, so that all its time is autograd's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+import gridsample as gs
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
+
+RESULTS = Path(__file__).parent / "results" / "programs" / "nodes.json"
+MANY = 50
+
+torch.manual_seed(0)
+IMAGE = torch.rand(1, 1, 8, 8, requires_grad=True)
+GRID = (torch.rand(1, 8, 8, 2) * 2 - 1).requires_grad_()
+READY = IMAGE.detach().clone(), GRID.detach().clone()
+
+
+class Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Any, grid: Any, values: Any) -> Any:
+        return values[0]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return *READY, None
+
+
+def nothing(image: Any, grid: Any, **_: Any) -> Any:
+    return Nothing.apply(image, grid, (torch.empty(1, 1, 8, 8),))
+
+
+CALLS: dict[str, Callable[..., Any]] = {"torch": F.grid_sample, "gridsample": gs.grid_sample, "nothing": nothing}
+
+
+def passes(sample: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
+    """A call that is recorded; its backward pass; both, as in a training."""
+    leaves = IMAGE, GRID
+    known = sample(*leaves, align_corners=False)
+    grad = torch.ones_like(known)
+    return {
+        "recorded call": lambda: sample(*leaves, align_corners=False),
+        "backward": lambda: torch.autograd.grad(known, leaves, grad, retain_graph=True),
+        "both": lambda: torch.autograd.grad(sample(*leaves, align_corners=False), leaves, grad),
+    }
+
+
+def repeated(call: Callable[[], Any]) -> Callable[[], tuple[Any, ...]]:
+    def run() -> tuple[Any, ...]:
+        for _ in range(MANY):
+            call()
+        return ()
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=300)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    ways = {name: passes(sample) for name, sample in CALLS.items()}
+    rows = []
+    for what in ways["torch"]:
+        times = pairs.timed([repeated(way[what]) for way in ways.values()], rounds)
+        row = {"pass": what}
+        row |= {f"{name}_us": round(median(found) / MANY * 1e6, 2) for name, found in zip(ways, times, strict=True)}
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    about = {
+        "torch": torch.__version__,
+        "gridsample": gs.__version__,
+        "python": sys.version.split()[0],
+        "rounds": rounds,
+    }
+    pairs.write(RESULTS, about, rows, lambda row: row["pass"], True)
+
+
+if __name__ == "__main__":
+    main()
