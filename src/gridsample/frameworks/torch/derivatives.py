@@ -339,14 +339,14 @@ def recorder(rule: Any) -> Any:
     As the short way calls it: the C function alone, without what Function.apply does for torch.func, which is not on.
     """
 
-    class Made(Function):
+    class Sampled(Function):
         forward = staticmethod(engine.record)
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
             return *rule.backward(ctx, *grads), None
 
-    return super(Function, _quickened(Made, rule)).apply  # type: ignore[misc]
+    return super(Function, _quickened(Sampled, rule)).apply  # type: ignore[misc]
 
 
 def differentiable(rule: Any) -> Callable[..., Any]:
