@@ -166,13 +166,14 @@ def test_what_a_node_keeps_must_not_be_changed(verb):
 
 def test_what_autograd_calls_refuses_other_calls():
     node = gs.grid_sample(IMAGE.clone().requires_grad_(), GRID).grad_fn
-    for call in (engine.record, node.apply):
+    forward = engine.node_forward()
+    for call in (forward, node.apply):
         with pytest.raises(TypeError, match="arguments"):
             call(IMAGE, GRID)
     with pytest.raises(TypeError):
         type(node).apply(IMAGE, GRID)  # on no node of its class
     with pytest.raises(AttributeError):
-        engine.record(IMAGE, IMAGE, GRID, "", (IMAGE,))  # a tensor is no node
+        forward(IMAGE, IMAGE, GRID, "", (IMAGE,))  # a tensor is no node
 
 
 def test_bad_calls_are_told_the_same(long_way):

@@ -81,8 +81,10 @@ PyMethodDef* defined(const char* name) {
 }  // namespace
 
 void add_nodes(nb::module_& m) {
-  m.attr("record") = nb::steal(PyCFunction_New(defined<&record>("record"), nullptr));
-  m.def("answer_of", [](nb::handle nodes) {
+  m.def("node_forward", [] { return nb::steal(PyCFunction_New(defined<&record>("forward"), nullptr)); },
+        nb::sig("def node_forward() -> collections.abc.Callable[..., object]"),
+        "What autograd calls to record a pull: (node, image, coords, options, (values,)) -> values.");
+  m.def("node_answer", [](nb::handle nodes) {
     return nb::steal(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(nodes.ptr()), defined<&answer>("apply")));
   }, nb::arg("nodes"), "What autograd calls of a recorded pull's node, as a method of the class of such nodes.");
 }

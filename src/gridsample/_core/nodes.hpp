@@ -4,7 +4,7 @@
 
 namespace gridsample::python {
 
-// What torch's autograd calls of a recorded pull: engine.record and engine.answer_of.
+// What torch's autograd calls of a recorded pull: engine.node_forward and engine.node_answer.
 void add_nodes(nanobind::module_& m);
 
 }  // namespace gridsample::python

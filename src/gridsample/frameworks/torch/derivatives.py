@@ -46,7 +46,7 @@ def _keep_for_jvp(ctx: Any, *tensors: Tensor) -> None:
 
 
 def _keep_points(ctx: Any, image: Tensor, coords: Tensor, options: str) -> None:
-    """What derivatives of what is read from an image need; `engine.record` keeps the same."""
+    """What derivatives of what is read from an image need; `engine.node_forward` keeps the same."""
     ctx.options = intern(options)
     if ctx.needs_input_grad[1]:
         ctx.save_for_backward(coords, image)
@@ -327,7 +327,7 @@ def _quickened(function: Any, rule: Any) -> Any:
     nodes = function._backward_cls
     if hasattr(rule, "answers"):
         nodes.holder = frameworks  # of CALLS
-        nodes.apply = engine.answer_of(nodes)
+        nodes.apply = engine.node_answer(nodes)
     else:
         nodes.apply = function.backward
     return function
@@ -340,7 +340,7 @@ def recorder(rule: Any) -> Any:
     """
 
     class Sampled(Function):
-        forward = staticmethod(engine.record)
+        forward = staticmethod(engine.node_forward())
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
