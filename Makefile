@@ -41,7 +41,7 @@ demo: $(DEMO)/installed ## warp a photograph, draw a contact sheet, time it agai
 .PHONY: bench
 bench: $(TEST)/peers ## time against every peer, interleaved, into bench/results, and write the page; resumes (MINUTES=12)
 	@$(say) "bench: gridsample bench, at most $(MINUTES) minutes for torch and $(OTHERS) for each other peer"
-	$(BENCH) --peer torch --verb forward,backward,affine --dtypes float32,float64 --minutes $(MINUTES)
+	$(BENCH) --peer torch --verb forward,backward,affine,step --dtypes float32,float64 --minutes $(MINUTES)
 	-$(BENCH) --peer others --verb forward,backward,affine --dtypes float32,uint8 --minutes $(OTHERS)
 	$(TEST)/bin/gridsample bench --page
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What recording a gradient costs a small call: F.grid_sample's node in C++, ours, and one that does nothing at all.
+"""What recording a gradient costs a small call: F.grid_sample's node in C++, ours, and one that computes nothing.
 
     python bench/nodes.py [--rounds 300]
 
 writes its rows into bench/results/programs/nodes.json: microseconds of a call on 8 x 8 pixels, medians over rounds of
-50 calls in turn, on one thread. "nothing" is an autograd.Function in its plainest form: its forward hands over an empty
-tensor, and its backward gradients that lie ready, so that all its time is autograd's.
+50 calls in turn, on one thread. "nothing" is a node made and answered as ours (docs/design/0009-short-way.md): its
+forward hands over an empty tensor, and its backward gradients that lie ready, so that but for torch.empty and two
+frames of Python all its time is autograd's.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
+from timeit import timeit
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 import gridsample as gs
+from gridsample._core import engine
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pairs
@@ -36,17 +40,15 @@ READY = IMAGE.detach().clone(), GRID.detach().clone()
 
 
 class Nothing(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, image: Any, grid: Any, values: Any) -> Any:
-        return values[0]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return *READY, None
+    forward = staticmethod(engine.node_forward())
 
 
-def nothing(image: Any, grid: Any, **_: Any) -> Any:
-    return Nothing.apply(image, grid, (torch.empty(1, 1, 8, 8),))
+Nothing._backward_cls.apply = lambda node, grad: (*READY, None, None)  # type: ignore[attr-defined]
+record = super(torch.autograd.Function, Nothing).apply
+
+
+def nothing(image: Any, grid: Any, align_corners: bool) -> Any:
+    return record(image, grid, "", (torch.empty((1, 1, 8, 8)),))
 
 
 CALLS: dict[str, Callable[..., Any]] = {"torch": F.grid_sample, "gridsample": gs.grid_sample, "nothing": nothing}
@@ -64,15 +66,6 @@ def passes(sample: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
     }
 
 
-def repeated(call: Callable[[], Any]) -> Callable[[], tuple[Any, ...]]:
-    def run() -> tuple[Any, ...]:
-        for _ in range(MANY):
-            call()
-        return ()
-
-    return run
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300)
@@ -81,7 +74,7 @@ def main() -> None:
     ways = {name: passes(sample) for name, sample in CALLS.items()}
     rows = []
     for what in ways["torch"]:
-        times = pairs.timed([repeated(way[what]) for way in ways.values()], rounds)
+        times = pairs.timed([partial(timeit, way[what], number=MANY) for way in ways.values()], rounds)
         row = {"pass": what}
         row |= {f"{name}_us": round(median(found) / MANY * 1e6, 2) for name, found in zip(ways, times, strict=True)}
         rows.append(row)

@@ -47,6 +47,7 @@ PyObject* asked(PyObject* node, PyObject* grad) {
   if (!has) return nullptr;
   const nb::object asked = nb::steal(PyObject_GetAttr(has.ptr(), calls));
   if (!asked) return nullptr;
+  // what stands in for Calls, as in tests, is asked by name
   if (!nb::isinstance<Calls>(asked)) return PyObject_CallMethodObjArgs(asked.ptr(), derived, node, grad, nullptr);
   try {
     return nb::inst_ptr<Calls>(asked)->derived(node, grad).release().ptr();
