@@ -41,11 +41,12 @@ demo: $(DEMO)/installed ## warp a photograph, draw a contact sheet, time it agai
 .PHONY: bench
 bench: $(TEST)/peers ## time against every peer, interleaved, into bench/results, and write the page; resumes (MINUTES=12)
 	@$(say) "bench: gridsample bench, at most $(MINUTES) minutes for torch and $(OTHERS) for each other peer"
+	$(TEST)/bin/python -c "import gridsample as gs; gs.torch.compile_node('$(TEST)/compiled')"
 	$(BENCH) --peer torch --verb forward,backward,affine,step --dtypes float32,float64 --minutes $(MINUTES)
 	-$(BENCH) --peer others --verb forward,backward,affine --dtypes float32,uint8 --minutes $(OTHERS)
 	$(TEST)/bin/gridsample bench --page
 
-BENCH = $(TEST)/bin/gridsample bench --threads 1,2 --resume -o bench/results
+BENCH = GRIDSAMPLE_CACHE=$(TEST)/compiled $(TEST)/bin/gridsample bench --threads 1,2 --resume -o bench/results
 MINUTES ?= 12
 OTHERS ?= 3
 

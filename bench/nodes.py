@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What recording a gradient costs a small call: F.grid_sample's node in C++, ours, and one that computes nothing.
+"""What recording a gradient costs a small call: F.grid_sample's node, ours in Python and in C++, and one that is idle.
 
     python bench/nodes.py [--rounds 300]
 
 writes its rows into bench/results/programs/nodes.json: microseconds of a call on 8 x 8 pixels, medians over rounds of
-50 calls in turn, on one thread. "nothing" is a node made and answered as ours (docs/design/0009-short-way.md): its
+50 calls in turn, on one thread. "python" is our node as installed, "compiled" what gs.torch.compile_node makes (here
+into a folder of its own). "nothing" is a node made and answered as ours in Python (docs/design/0009-short-way.md): its
 forward hands over an empty tensor, and its backward gradients that lie ready, so that but for torch.empty and two
 frames of Python all its time is autograd's.
 """
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from timeit import timeit
 from typing import Any
 
@@ -25,7 +27,9 @@ import torch
 import torch.nn.functional as F
 
 import gridsample as gs
+from gridsample import frameworks
 from gridsample._core import engine
+from gridsample.frameworks.torch import compiled, quick
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pairs
@@ -51,7 +55,23 @@ def nothing(image: Any, grid: Any, align_corners: bool) -> Any:
     return record(image, grid, "", (torch.empty((1, 1, 8, 8)),))
 
 
-CALLS: dict[str, Callable[..., Any]] = {"torch": F.grid_sample, "gridsample": gs.grid_sample, "nothing": nothing}
+def ours(node: Any) -> Callable[..., Any]:
+    """Our calls, recorded by this node: as gs.grid_sample makes them."""
+    calls = engine.Calls()
+    quick.add(calls, resolve=partial(quick.resolve, recorded=quick.recorders(node)))
+
+    def sample(image: Any, grid: Any, align_corners: bool) -> Any:
+        assert not frameworks.tracing()
+        return calls.grid_sample(image, grid, "bilinear", "zeros", align_corners)
+
+    return sample
+
+
+def callers() -> dict[str, Callable[..., Any]]:
+    with TemporaryDirectory() as folder:
+        gs.torch.compile_node(folder)
+        node = compiled.node(Path(folder))
+    return {"torch": F.grid_sample, "python": ours(None), "compiled": ours(node), "nothing": nothing}
 
 
 def passes(sample: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
@@ -71,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    ways = {name: passes(sample) for name, sample in CALLS.items()}
+    ways = {name: passes(sample) for name, sample in callers().items()}
     rows = []
     for what in ways["torch"]:
         times = pairs.timed([partial(timeit, way[what], number=MANY) for way in ways.values()], rounds)

@@ -61,6 +61,7 @@ OUTSIDE: dict[str, set[str]] = {
     "frameworks.jax.mapped": {"jax"},
     "frameworks.jax.space": {"jax"},
     "frameworks.torch.quick": {"torch"},
+    "frameworks.torch.compiled": {"torch"},
     "frameworks.torch.sharding": {"torch"},
     "frameworks.torch.aten": {"torch"},
     "frameworks.torch.deformable": {"torch"},

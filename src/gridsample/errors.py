@@ -58,6 +58,10 @@ class MissingError(GridSampleError, ImportError):
     """A library that is not installed, or too old for what was asked of it."""
 
 
+class CompileError(GridSampleError, RuntimeError):
+    """A compiler that is not there, or does not take what it was given."""
+
+
 class MapError(GridSampleError, ValueError):
     """A map that cannot be made from what was given, or cannot be inverted."""
 

@@ -145,6 +145,7 @@ Calls::~Calls() = default;
 void Calls::add(nb::object kind, nb::object resolve, nb::object empty, nb::object threads, nb::object exchange,
                 nb::object maker, nb::object peeks, nb::object busy, nb::object recording, nb::object levels,
                 nb::object unusual) {
+  if (!levels.is_none() && !PyModule_Check(levels.ptr())) throw nb::type_error("Calls: expected levels to be a module or None");
   Library library{std::move(kind), std::move(resolve),   std::move(empty),  std::move(threads),
                   std::move(busy), std::move(recording), std::move(levels), std::move(unusual),
                   nullptr, nullptr, Maker::from(maker), Peeks::from(peeks)};
@@ -168,7 +169,11 @@ const Library* Calls::library_of(std::initializer_list<nb::handle> arrays) const
 
 // Would nothing but the result, and its gradient where one is recorded, tell the short way from the long one?
 Calls::State Calls::state(const Library& library, std::initializer_list<nb::handle> arrays) const {
-  if (!library.levels.is_none() && nb::cast<long>(library.levels.attr(current_level_)) >= 0) return State::watched;
+  if (!library.levels.is_none()) {
+    PyObject* const level = PyDict_GetItemWithError(PyModule_GetDict(library.levels.ptr()), current_level_.ptr());
+    if (!level) throw std::invalid_argument("Calls: expected levels to have _current_level");
+    if (nb::cast<long>(nb::handle(level)) >= 0) return State::watched;
+  }
   const Peeks& peeks = library.peeks;
   bool recorded = false;
   if (peeks.library) {

@@ -37,9 +37,18 @@ def describe(packages: Sequence[str]) -> dict[str, Any]:
         "targets": engine.targets(),
         "load": load(),
         "commit": _commit(),
-        "versions": {package: _version(package) for package in packages},
+        "versions": {package: _version(package) for package in packages} | _node(packages),
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
+
+
+def _node(packages: Sequence[str]) -> dict[str, str]:
+    """Where torch is a peer: what records our calls' gradients."""
+    if "torch" not in packages:
+        return {}
+    from gridsample.frameworks.torch import quick
+
+    return {"recorded by": "gs.torch.compile_node" if quick.NODE is not None else "a node in Python"}
 
 
 def load() -> float:

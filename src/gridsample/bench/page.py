@@ -28,9 +28,11 @@ of a program that samples in a loop do. *out=* is our time into an output that i
 *limit* is the time the machine takes to stream the bytes that must move (grid, the part of the image it covers, output,
 each once) through its threads and do nothing with them; *over limit* is our time over that. Results are compared before
 they are timed; a case whose results differ is not timed but named. *backward* is both gradients through autograd,
-*step* a forward call that records its graph, and then both gradients; *affine* is given a matrix and no grid. Types are
-float32 where none is named. A mean is the geometric mean over cases; *one image* is the same over the cases with a
-batch of one. The machine is shared with others, so ratios mean more than milliseconds.
+*step* a forward call that records its graph, and then both gradients. Where a section says *recorded by
+gs.torch.compile_node*, that was called before ([0021](design/0021-compiled-node.md)); small calls that record a graph
+take longer without it ([nodes.json](../bench/results/programs/nodes.json)). *affine* is given a matrix and no grid.
+Types are float32 where none is named. A mean is the geometric mean over cases; *one image* is the same over the cases
+with a batch of one. The machine is shared with others, so ratios mean more than milliseconds.
 """
 
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gridsample.errors import MissingError
 
 try:
+    from gridsample.frameworks.torch import compiled
     from gridsample.frameworks.torch.acceleration import Acceleration
 except ModuleNotFoundError as error:
     if error.name != "torch":
@@ -16,7 +18,7 @@ except ModuleNotFoundError as error:
     do = "install it, e.g. pip install 'gridsample[torch]'"
     raise MissingError("gridsample.torch", "torch to be installed", "no module named 'torch'", do) from error
 
-__all__ = ["Acceleration", "accelerate"]
+__all__ = ["Acceleration", "accelerate", "compile_node"]
 
 
 def accelerate(function: Callable[..., Any] | None = None, *, warn: bool = False) -> Any:
@@ -55,3 +57,32 @@ def accelerate(function: Callable[..., Any] | None = None, *, warn: bool = False
     """
     acceleration = Acceleration(warn)
     return acceleration if function is None else acceleration(function)
+
+
+def compile_node(directory: str | Path | None = None) -> Path:
+    """Compile the node that autograd keeps of a recorded call in C++, for the torch installed here: once, some 20 s.
+
+    What it is for:
+        Programs that record gradients of many small calls. Our node is written in Python, as every
+        `torch.autograd.Function` is, and takes some microseconds more of a call and its gradients than one in C++. That
+        cannot come with a package, since torch's headers differ from torch to torch. Values, gradients and errors are
+        the same; ``grad_fn`` is then a node of C++, without a Function's attributes.
+
+    Convention:
+        Processes that start afterwards load it with the first tensor; this one goes on as it began. It is
+        found again by torch's version, Python's and the source: after an update of either, call this again. To be rid
+        of it, delete the file. Programs of other users are not concerned.
+
+    Args:
+        directory: where to put it; default the folder that GRIDSAMPLE_CACHE names, else ``gridsample`` in
+            XDG_CACHE_HOME or ~/.cache. It is looked for in the default alone.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingError: not on Linux, or torch is older than 2.13: there nothing is gained.
+        CompileError: no C++20 compiler (CXX names one), Python's headers missing, or a torch whose C++ is another.
+            Nothing is left behind, and all goes on without.
+    """
+    return compiled.compile_node(directory)

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from torch.autograd import forward_ad
 
 from gridsample._core import engine
 from gridsample.backends import cpu
-from gridsample.frameworks.torch import derivatives
+from gridsample.frameworks.torch import compiled, derivatives
 
 # Not in torch's documentation, but what its own Python half asks: who would see a call that is dispatched.
 _WATCHERS = (
@@ -114,8 +115,13 @@ def _tensor_at() -> int | None:
     return places[0] if len(places) == 1 else None
 
 
-# What is called to have values recorded, by whether they are a jacobian.
-_RECORDED = {False: derivatives.recorder(derivatives.Pull), True: derivatives.recorder(derivatives.PullGrad)}
+def recorders(node: Any) -> dict[bool, Any]:
+    """What is called to have values recorded, by whether they are a jacobian; ``node``: `compiled.node`'s, or None."""
+    pull = derivatives.recorder(derivatives.Pull) if node is None else compiled.recorder(node)
+    return {False: pull, True: derivatives.recorder(derivatives.PullGrad)}
+
+
+NODE = compiled.node()
 
 
 def add(calls: engine.Calls, **instead: Any) -> None:
@@ -128,7 +134,7 @@ def add(calls: engine.Calls, **instead: Any) -> None:
         return
     answers: dict[str, Any] = {
         "kind": Tensor,
-        "resolve": _resolve,
+        "resolve": resolve,
         "empty": torch.empty,
         "threads": torch.get_num_threads,
         "exchange": exchange,
@@ -143,7 +149,7 @@ def add(calls: engine.Calls, **instead: Any) -> None:
         calls.add(**(answers | instead))
 
 
-def _resolve(
+def resolve(
     where: str,
     choices: tuple[Any, ...],
     shape: Any,
@@ -151,8 +157,9 @@ def _resolve(
     coords_shape: Any,
     coords_dtype: str,
     channels_last: bool,
+    recorded: Mapping[bool, Any] = recorders(NODE),
 ) -> Any:
-    """What `engine.Calls` keeps of a call: its Problem, and the result to make."""
+    """What `engine.Calls` keeps of a call: its Problem, the result to make, and what records it."""
     known = cpu.resolved(where, choices, (shape, dtype), (coords_shape, coords_dtype))
     if known is None:
         return None
@@ -161,8 +168,8 @@ def _resolve(
     else:
         last = channels_last and not known.jacobian and len(known.shape) == len(shape)
         results = [_made(known.shape, dtype, last)]
-    recorded = None if where == "planned" else _RECORDED[known.jacobian]
-    return known.problem, known.jacobian, results, recorded, sys.intern(known.plan.options.text)
+    recorder = None if where == "planned" else recorded[known.jacobian]
+    return known.problem, known.jacobian, results, recorder, sys.intern(known.plan.options.text)
 
 
 def _made(shape: Any, dtype: str, channels_last: bool = False) -> tuple[tuple[Any], dict[str, Any], Any]:
