@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import weakref
@@ -188,6 +189,9 @@ def test_errors_of_the_engine_come_through(sample, monkeypatch):
 
     monkeypatch.setattr(frameworks, "CALLS", Failing())
     with pytest.raises(LookupError, match="of the engine"):
+        values.sum().backward(retain_graph=True)
+    monkeypatch.setattr(Failing, "backward", lambda *arguments: (1, 2))
+    with pytest.raises(TypeError, match="expected gradients to be tensors, got int"):
         values.sum().backward()
 
 
@@ -212,19 +216,18 @@ def test_hooks_graphs_and_threads(sample):
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compiled_autograd_has_the_same_gradients(backend, sample):
     image, grid = torch.rand(1, 2, 6, 7, requires_grad=True), torch.rand(1, 3, 4, 2, requires_grad=True)
-    for wanted in ((image, grid), (image,), (grid,)):
-        expected = torch.autograd.grad(sample(*both_of(image, grid, wanted)).sin().sum(), wanted)
-        for leaf in (image, grid):
+    other = torch.rand(1, 2, 5, 9, requires_grad=True)
+    for wanted in ((image, grid), (image,), (grid,), (other,), (other, grid), (image,)):
+        points = grid if wanted[-1] is grid else grid.detach()
+        pixels = image.detach() if wanted[0] is grid else wanted[0]
+        expected = torch.autograd.grad(sample(pixels, points).sin().sum(), wanted)
+        for leaf in wanted:
             leaf.grad = None
         with compiled_autograd._enable(torch.compile(backend=backend)):
-            sample(*both_of(image, grid, wanted)).sin().sum().backward()
+            sample(pixels, points).sin().sum().backward()
         for leaf, b in zip(wanted, expected, strict=True):
             torch.testing.assert_close(leaf.grad, b)
     torch._dynamo.reset()
-
-
-def both_of(image, grid, wanted):
-    return [t if any(t is w for w in wanted) else t.detach() for t in (image, grid)]
 
 
 @linux
@@ -242,6 +245,14 @@ def test_wrong_arguments_are_refused(node):
             node.record(*arguments)
     with pytest.raises(TypeError, match="got 1"):
         node.attach(frameworks)
+
+
+@linux
+def test_it_must_know_whom_to_ask(folder, tmp_path):
+    tensor = torch.rand(2)
+    alone = compiled.node(Path(shutil.copytree(folder, tmp_path / "copy")))
+    with pytest.raises(RuntimeError, match="attach"):
+        alone.record(tensor, tensor, "", (tensor,))
 
 
 PROGRAM = """

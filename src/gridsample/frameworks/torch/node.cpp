@@ -45,9 +45,9 @@ py::object checked(PyObject* made) {
 
 // What a pull's gradients are made from.
 struct Kept {
-  Tensor coords, image;          // image undefined where only its own gradient is wanted
-  std::vector<int64_t> sizes;    // of the image, there
-  bool image_too, coords_too;    // which are wanted
+  Tensor coords, image;            // image undefined where only its own gradient is wanted
+  std::vector<c10::SymInt> sizes;  // of the image, there
+  bool image_too, coords_too;      // which are wanted
 };
 
 // (gradient of image, of coords): the engine's, or else those of the rule in Python. options is a str, as in derivatives.py.
@@ -69,7 +69,9 @@ variable_list derived(const Tensor& grad, const Kept& kept, PyObject* options) {
   for (int i = 0; i < 2; ++i) {
     PyObject* const gradient = PyTuple_GetItem(found.ptr(), i);
     if (!gradient) rethrow();
-    if (gradient != Py_None) gradients[std::size_t(i)] = THPVariable_Unpack(gradient);
+    if (gradient == Py_None) continue;
+    TORCH_CHECK_TYPE(THPVariable_Check(gradient), "expected gradients to be tensors, got ", Py_TYPE(gradient)->tp_name);
+    gradients[std::size_t(i)] = THPVariable_Unpack(gradient);
   }
   return gradients;
 }
@@ -81,7 +83,7 @@ variable_list derived_of_packed(const variable_list& grads, const std::vector<c1
   kept.coords = from.unpack<Tensor>();
   const Tensor image = from.unpack<Tensor>();
   if (from.unpack<bool>()) kept.image = image;
-  kept.sizes = from.unpack<std::vector<int64_t>>();
+  kept.sizes = from.unpack<std::vector<c10::SymInt>>();
   kept.image_too = from.unpack<bool>();
   kept.coords_too = from.unpack<bool>();
   const std::string text = from.unpack<std::string>();
@@ -101,7 +103,7 @@ class SampledBackward : public torch::autograd::Node {
         options_(Py_NewRef(options), getPyInterpreter()),
         image_kept_(coords.requires_grad()) {
     if (image_kept_) image_ = SavedVariable(image, false);
-    else sizes_ = image.sizes().vec();
+    else sizes_ = image.sym_sizes().vec();
   }
 
   std::string name() const override { return "SampledBackward"; }
@@ -124,12 +126,14 @@ class SampledBackward : public torch::autograd::Node {
     args.collect(coords_, false);
     args.collect(image_, false);
     args.collect(image_kept_);
+    args.collect(sizes_);
     args.collect(text());
   }
 
   variable_list apply_with_saved(const variable_list& grads, compiled::SwapSavedVariables& saved) override {
     saved.before(coords_);
     saved.before(image_);
+    saved.before(sizes_);
     const Kept kept = unpacked();
     compiled::PackedArgs packed;
     packed.pack(kept.coords);
@@ -152,6 +156,7 @@ class SampledBackward : public torch::autograd::Node {
             compiled::get_input_metadata(next_edges())));
     saved.after(coords_);
     saved.after(image_);
+    saved.after(sizes_);
     return gradients;
   }
 
@@ -169,7 +174,7 @@ class SampledBackward : public torch::autograd::Node {
   }
 
   SavedVariable coords_, image_;
-  std::vector<int64_t> sizes_;
+  std::vector<c10::SymInt> sizes_;
   const c10::SafePyObject options_;
   const bool image_kept_;
 };
@@ -180,6 +185,7 @@ PyObject* record(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   TORCH_CHECK_TYPE(count == 4 && THPVariable_Check(arguments[0]) && THPVariable_Check(arguments[1]) &&
                        PyUnicode_Check(arguments[2]) && PyTuple_Check(arguments[3]) && PyTuple_Size(arguments[3]) == 1,
                    "expected image, coords, options and (values,)");
+  TORCH_CHECK(holder, "expected attach to be called first");
   const Tensor &image = THPVariable_Unpack(arguments[0]), &coords = THPVariable_Unpack(arguments[1]);
   PyObject* const values = PyTuple_GetItem(arguments[3], 0);
   TORCH_CHECK_TYPE(THPVariable_Check(values), "expected values to be a tensor");
