@@ -227,6 +227,14 @@ def test_compiled_autograd_has_the_same_gradients(backend, sample):
             sample(pixels, points).sin().sum().backward()
         for leaf, b in zip(wanted, expected, strict=True):
             torch.testing.assert_close(leaf.grad, b)
+    expected = torch.autograd.grad(sample(image, grid).sum(), (image, grid))
+    for which in ([image], [image, grid], [grid], [image]):  # of nodes that are alike
+        image.grad = grid.grad = None
+        with compiled_autograd._enable(torch.compile(backend=backend)):
+            sample(image, grid).sum().backward(inputs=which)
+        for leaf, b in zip((image, grid), expected, strict=True):
+            assert (leaf.grad is not None) == any(leaf is w for w in which)
+            assert leaf.grad is None or torch.allclose(leaf.grad, b)
     torch._dynamo.reset()
 
 
