@@ -60,7 +60,7 @@ def accelerate(function: Callable[..., Any] | None = None, *, warn: bool = False
 
 
 def compile_node(directory: str | Path | None = None) -> Path:
-    """Compile the node that autograd keeps of a recorded call in C++, for the torch installed here: once, some 20 s.
+    """Compile the node that autograd keeps of a recorded call in C++, once, for the torch installed here.
 
     What it is for:
         Programs that record gradients of many small calls. Our node is written in Python, as every
