@@ -318,3 +318,12 @@ def test_a_small_call_costs_about_as_much_as_torchs():
     cost = {name: statistics.median(values) for name, values in times.items()}
     assert cost["tensors"] < 3 * cost["torch"]
     assert cost["arrays"] < 3 * cost["torch"]
+
+
+def test_who_counts_the_levels_must_be_a_module_that_does():
+    with pytest.raises(TypeError, match="levels to be a module"):
+        quick.add(engine.Calls(), levels=3)
+    calls = engine.Calls()
+    quick.add(calls, levels=statistics)
+    with pytest.raises(ValueError, match="_current_level"):
+        calls.grid_sample(IMAGE, GRID, "bilinear", "zeros", False)

@@ -95,13 +95,16 @@ def test_what_the_engine_does_not_take_goes_by_the_rule(sample, monkeypatch):
     for wanted in ((image, grid), (image,), (grid,)):
         values = sample(image, grid)
 
+        asked = []
+
         class Refusing:
             def backward(self, *arguments):
-                assert arguments[-2:] == tuple(any(leaf is w for w in wanted) for leaf in (image, grid))  # noqa: B023
+                asked.append(arguments[-2:])  # noqa: B023
 
         with monkeypatch.context() as patch:
             patch.setattr(frameworks, "CALLS", Refusing())
             found = torch.autograd.grad(values.sum(), wanted)
+        assert asked[0] == tuple(any(leaf is w for w in wanted) for leaf in (image, grid))
         for leaf, a in zip(wanted, found, strict=True):
             torch.testing.assert_close(a, expected[0 if leaf is image else 1])
 
@@ -137,7 +140,7 @@ def test_only_what_is_asked_for_is_computed_and_kept(sample):
 
 
 @linux
-def test_a_gradient_that_nobody_sends_is_zero(sample, with_node):
+def test_a_gradient_that_nobody_sends_is_zero(sample):
     class Silent(torch.autograd.Function):
         @staticmethod
         def forward(ctx, values):

@@ -44,7 +44,7 @@ def describe(packages: Sequence[str]) -> dict[str, Any]:
 
 def _node(packages: Sequence[str]) -> dict[str, str]:
     """Where torch is a peer: what records our calls' gradients."""
-    if "torch" not in packages:
+    if "torch" not in packages or _version("torch") == "not installed":
         return {}
     from gridsample.frameworks.torch import quick
 

@@ -62,12 +62,17 @@ def command(output: Path) -> list[str]:
     ]
 
 
+def read_in_place() -> bool:
+    """Whether the short way can read this torch's tensors; those that may have named axes it cannot."""
+    return hasattr(Tensor, "__dlpack_c_exchange_api__") and not hasattr(Tensor, "names")
+
+
 def compile_node(directory: str | Path | None = None) -> Path:
     """`gridsample.torch.compile_node`, which says what it is for."""
     where = "gs.torch.compile_node"
     if sys.platform != "linux":
         raise MissingError(where, "Linux", sys.platform, "do without: small calls take longer, all else is the same")
-    if not hasattr(Tensor, "__dlpack_c_exchange_api__") or hasattr(Tensor, "names"):
+    if not read_in_place():
         do = "install torch 2.13 or later; without, all else is the same"
         raise MissingError(where, "a torch whose tensors the short way can read", torch.__version__, do)
     output = path(Path(directory) if directory is not None else folder())

@@ -126,18 +126,16 @@ NODE = compiled.node()
 
 def add(calls: engine.Calls, **instead: Any) -> None:
     """Lets ``calls`` take tensors; not if this torch lacks something that the short way must ask."""
-    exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     watchers = [getattr(torch._C, name, None) for name in _WATCHERS]
     watchers.append(getattr(torch._C._autograd, "_profiler_enabled", None))
-    named = hasattr(Tensor, "names")  # torch that still has named tensors: not seen by any of these
-    if exchange is None or named or None in watchers or not hasattr(forward_ad, "_current_level"):
+    if not compiled.read_in_place() or None in watchers or not hasattr(forward_ad, "_current_level"):
         return
     answers: dict[str, Any] = {
         "kind": Tensor,
         "resolve": resolve,
         "empty": torch.empty,
         "threads": torch.get_num_threads,
-        "exchange": exchange,
+        "exchange": Tensor.__dlpack_c_exchange_api__,
         "maker": maker(),
         "peeks": peeks(),
         "busy": tuple(watchers),
