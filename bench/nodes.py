@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What recording a gradient costs a small call: F.grid_sample's node, ours in Python and in C++, and one that is idle.
 
-    python bench/nodes.py [--rounds 300]
+    python bench/nodes.py [--rounds 300] [--only PASS]
 
 writes its rows into bench/results/programs/nodes.json: microseconds of a call on 8 x 8 pixels, medians over rounds of
 50 calls in turn, on one thread. "python" is our node as installed, "compiled" what gs.torch.compile_node makes (here
 into a folder of its own). "nothing" is a node made and answered as ours in Python (docs/design/0009-short-way.md): its
 forward hands over an empty tensor, and its backward gradients that lie ready, so that but for torch.empty and two
-frames of Python all its time is autograd's.
+frames of Python all its time is autograd's. A "plain call" records nothing: torch's, ours with tensors and with NumPy's
+arrays.
 """
 
 from __future__ import annotations
@@ -86,17 +87,33 @@ def passes(sample: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
     }
 
 
+def plain() -> dict[str, Callable[[], Any]]:
+    image, grid = READY
+    arrays = image.numpy(), grid.numpy()
+    return {
+        "torch": lambda: F.grid_sample(image, grid, align_corners=False),
+        "tensors": lambda: gs.grid_sample(image, grid, align_corners=False),
+        "arrays": lambda: gs.grid_sample(*arrays, align_corners=False),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", default="", help="passes whose name has this in it")
+    asked = parser.parse_args()
+    rounds = asked.rounds
     torch.set_num_threads(1)
+    gs.set_num_threads(1)
     ways = {name: passes(sample) for name, sample in callers().items()}
+    measured = {what: {name: way[what] for name, way in ways.items()} for what in ways["torch"]}
     rows = []
-    for what in ways["torch"]:
-        times = pairs.timed([partial(timeit, way[what], number=MANY) for way in ways.values()], rounds)
+    for what, calls in {"plain call": plain(), **measured}.items():
+        if asked.only not in what:
+            continue
+        times = pairs.timed([partial(timeit, call, number=MANY) for call in calls.values()], rounds)
         row = {"pass": what}
-        row |= {f"{name}_us": round(median(found) / MANY * 1e6, 2) for name, found in zip(ways, times, strict=True)}
+        row |= {f"{name}_us": round(median(found) / MANY * 1e6, 2) for name, found in zip(calls, times, strict=True)}
         rows.append(row)
         print(json.dumps(row), flush=True)
     about = {
@@ -105,7 +122,7 @@ def main() -> None:
         "python": sys.version.split()[0],
         "rounds": rounds,
     }
-    pairs.write(RESULTS, about, rows, lambda row: row["pass"], True)
+    pairs.write(RESULTS, about, rows, lambda row: row["pass"], not asked.only)
 
 
 if __name__ == "__main__":
